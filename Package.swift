@@ -1,0 +1,94 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6), .strictMemorySafety(), .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("ExistentialAny"), .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"), .enableExperimentalFeature("Lifetimes"),
+]
+
+/// A Debian library: a module map and a header of shims, nothing compiled.
+func system(_ name: String, _ pkg: String, apt: [String]) -> Target {
+  .systemLibrary(
+    name: name, path: "Sources/Foreign/\(name)", pkgConfig: pkg, providers: [.apt(apt)])
+}
+
+/// A room of the house: one target in its floor's folder.
+func room(_ floor: String, _ name: String, _ uses: String...) -> Target {
+  .target(
+    name: name, dependencies: uses.map { .target(name: $0) }, path: "Sources/\(floor)/\(name)",
+    exclude: ["README.md"], swiftSettings: strict)
+}
+
+func tests(_ name: String, _ uses: String...) -> Target {
+  .testTarget(
+    name: name, dependencies: uses.map { .target(name: $0) }, path: "Tests/\(name)",
+    swiftSettings: strict)
+}
+
+let package = Package(
+  name: "tapedeck",
+  products: [.executable(name: "tapedeck", targets: ["tapedeck"])],
+  targets: [
+    // Foreign: system libraries and the C that Swift cannot import.
+    .target(
+      name: "CLinux", path: "Sources/Foreign/CLinux",
+      cSettings: [.define("_GNU_SOURCE")]),
+    system("CSRTP", "libsrtp2", apt: ["libsrtp2-dev"]),
+    system(
+      "CLibAV", "libavformat libavcodec libavutil libswscale libswresample",
+      apt: ["libavformat-dev", "libavcodec-dev", "libavutil-dev", "libswscale-dev", "libswresample-dev"]),
+    system("CVPX", "vpx", apt: ["libvpx-dev"]),
+    system("COpus", "opus", apt: ["libopus-dev"]),
+    system("CHTTP", "libmicrohttpd", apt: ["libmicrohttpd-dev"]),
+    system("CPcap", "libpcap", apt: ["libpcap-dev"]),
+    system("CCurl", "libcurl", apt: ["libcurl4-openssl-dev"]),
+    system("CCrypto", "libcrypto", apt: ["libssl-dev"]),
+    // Ground: the words everyone shares.
+    room("Ground", "Ground"),
+    // Wire: bytes or text to values and back.
+    room("Wire", "RTP", "Ground"),
+    room("Wire", "RTCP", "Ground"),
+    room("Wire", "SDP", "Ground"),
+    room("Wire", "HLSPlaylist", "Ground"),
+    room("Wire", "JSON", "Ground"),
+    // Transport: datagrams in, clear packets out.
+    room("Transport", "SRTP", "Ground", "RTP", "CSRTP"),
+    room("Transport", "Peer", "Ground", "RTP", "RTCP", "SRTP"),
+    // Media: packets to frames with their place in time.
+    room("Media", "Codecs", "Ground"),
+    room("Media", "Jitter", "Ground"),
+    room("Media", "Timeline", "Ground", "RTCP"),
+    room("Media", "Track", "Ground", "RTP", "RTCP", "Codecs", "Jitter", "Timeline"),
+    // Tape: frames to bytes with their offsets.
+    room("Tape", "Mux", "Ground", "Codecs", "HLSPlaylist", "CLibAV"),
+    room("Tape", "Transcode", "Ground", "Codecs", "CLibAV", "CVPX", "COpus"),
+    room(
+      "Tape", "Recording", "Ground", "JSON", "RTP", "RTCP", "SRTP", "Peer", "Codecs", "Jitter", "Timeline", "Track", "Mux",
+      "Transcode", "HLSPlaylist"),
+    // Deck: the machine that runs it.
+    room(
+      "Deck", "Loop", "Ground", "JSON", "RTP", "RTCP", "SRTP", "Peer", "Codecs", "Track", "Mux", "Transcode", "Recording",
+      "CLinux", "CCrypto"),
+    room("Deck", "Control", "Ground", "JSON", "Codecs", "SRTP", "Recording", "CHTTP", "CLinux"),
+    room("Deck", "Replay", "Ground", "JSON", "RTP", "RTCP", "SDP", "SRTP", "Codecs", "Track", "Recording", "CPcap", "CLinux"),
+    room("Deck", "Client", "Ground", "JSON", "CCurl", "CLinux"),
+    .executableTarget(
+      name: "tapedeck",
+      dependencies: ["Ground", "JSON", "Recording", "Loop", "Control", "Replay", "Client", "CLinux"].map { .target(name: $0) },
+      path: "Sources/tapedeck", exclude: ["README.md"], swiftSettings: strict),
+    tests("GroundTests", "Ground"),
+    tests("WireTests", "Ground", "RTP", "RTCP"),
+    tests("TextTests", "Ground", "SDP", "HLSPlaylist", "JSON"),
+    tests("TransportTests", "Ground", "RTP", "RTCP", "SRTP", "Peer"),
+    tests("MediaTests", "Ground", "RTP", "RTCP", "Codecs", "Jitter", "Timeline", "Track"),
+    tests("MuxTests", "Ground", "Codecs", "Mux"),
+    tests("HLSTests", "Ground", "Codecs", "Mux", "HLSPlaylist"),
+    tests("TranscodeTests", "Ground", "Codecs", "Transcode"),
+    tests("RecordingTests", "Ground", "JSON", "RTP", "RTCP", "Codecs", "Track", "Recording", "Replay", "Mux"),
+    tests("ReplayTests", "Ground", "JSON", "SDP", "Replay"),
+    tests("ControlTests", "Ground", "JSON", "Recording", "Control", "CLinux"),
+    tests("ClientTests", "Ground", "JSON", "Client"),
+    tests("DeckTests", "Ground", "JSON", "Codecs", "Recording", "Loop", "Control", "Client", "CLinux"),
+  ]
+)

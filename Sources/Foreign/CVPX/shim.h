@@ -1,0 +1,3 @@
+#pragma once
+#include <vpx/vpx_decoder.h>
+#include <vpx/vp8dx.h>

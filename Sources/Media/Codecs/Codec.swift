@@ -1,0 +1,93 @@
+package import Ground
+
+/// Sound or picture.
+package enum MediaKind: String, Sendable, Hashable, CaseIterable {
+  case audio, video
+}
+
+/// A codec that Tapedeck can put on tape, by its name in SDP (RFC 8866 §6.6), compared without case.
+package enum Codec: String, Sendable, Hashable, CaseIterable {
+  case opus = "opus"
+  case vp8 = "VP8"
+  /// Made by the transcoder for HLS; not yet accepted from the wire.
+  case h264 = "H264"
+  /// Made by the transcoder for HLS; never comes over RTP here.
+  case aac = "AAC"
+
+  /// The codecs accepted from an RTP source.
+  package static let received: [Codec] = [.opus, .vp8]
+
+  package init?(name: String) {
+    guard let codec = Codec.received.first(where: { $0.rawValue.lowercased() == name.lowercased() }) else { return nil }
+    self = codec
+  }
+  package var kind: MediaKind {
+    switch self {
+    case .opus, .aac: .audio
+    case .vp8, .h264: .video
+    }
+  }
+  /// The RTP clock rate that the payload format fixes (RFC 7587 §4.1, RFC 7741 §6.1).
+  package var clockRate: ClockRate {
+    switch self {
+    case .opus, .aac: ClockRate(48_000)
+    case .vp8, .h264: ClockRate(90_000)
+    }
+  }
+}
+
+/// What a container needs to know of a track before its first frame.
+package struct TrackFormat: Sendable, Hashable {
+  package var codec: Codec
+  /// Audio only; 1 or 2.
+  package var channels: Int
+  /// Video only; nil until a key frame has told it.
+  package var size: PictureSize?
+  /// The codec's own header where it has one: avcC for H.264, AudioSpecificConfig for AAC; empty otherwise.
+  package var configuration: [UInt8]
+
+  package init(codec: Codec, channels: Int = 2, size: PictureSize? = nil, configuration: [UInt8] = []) {
+    self.codec = codec
+    self.channels = channels
+    self.size = size
+    self.configuration = configuration
+  }
+}
+
+/// A picture's size in pixels.
+package struct PictureSize: Sendable, Hashable, CustomStringConvertible {
+  package var width: Int
+  package var height: Int
+  package init(width: Int, height: Int) {
+    self.width = width
+    self.height = height
+  }
+  package var description: String { "\(width)x\(height)" }
+}
+
+/// One coded frame with its place on the recording's timeline: what the tape and the transcoder take.
+package struct EncodedFrame: Sendable {
+  /// The frame as the codec defines it: an Opus packet, a VP8 frame, an H.264 access unit with 4-byte lengths, a raw AAC frame.
+  package var bytes: [UInt8]
+  /// Which track of its file the frame belongs to: an index into the formats that the file was opened with.
+  package var track: Int
+  /// Where on the timeline it is presented. Never negative, and strictly increasing within a track.
+  package var time: MediaTime
+  /// How long it lasts where the codec says so (audio); zero where only the next frame tells.
+  package var duration: TimeSpan
+  /// Whether decoding can start here; true for every audio frame.
+  package var isKey: Bool
+  /// The picture size that a video key frame declares.
+  package var size: PictureSize?
+
+  package init(
+    bytes: [UInt8], track: Int, time: MediaTime, duration: TimeSpan = .zero, isKey: Bool, size: PictureSize? = nil
+  ) {
+    self.bytes = bytes
+    self.track = track
+    self.time = time
+    self.duration = duration
+    self.isKey = isKey
+    self.size = size
+  }
+}

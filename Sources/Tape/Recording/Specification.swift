@@ -1,0 +1,158 @@
+package import Codecs
+package import Ground
+package import JSON
+
+/// What a client asks for with `POST /v1/recordings`, checked: every value lies in its range.
+package struct RecordingSpecification: Sendable {
+  package var room: String
+  package var title: String?
+  package var startedBy: String?
+  /// Any JSON object, given back as it came.
+  package var metadata: JSONValue = .object([])
+  package var source: SourceSpecification
+  package var participants: [ParticipantSpecification] = []
+  package var outputs = OutputSpecification()
+  package var limits = Limits()
+
+  package init(room: String, source: SourceSpecification) {
+    self.room = room
+    self.source = source
+  }
+}
+
+/// A person, a screen share or a bot, as the client names it.
+package struct ParticipantSpecification: Sendable, Equatable {
+  package var id: String
+  package var name: String?
+  package var userId: String?
+  package var role: String?
+  package init(id: String, name: String? = nil, userId: String? = nil, role: String? = nil) {
+    self.id = id
+    self.name = name
+    self.userId = userId
+    self.role = role
+  }
+}
+
+/// One `rtp` source: where it listens, who sends, and what it carries.
+package struct SourceSpecification: Sendable {
+  /// The address to bind, or nil for the node's.
+  package var listenIP: String?
+  /// RTP and RTCP on one port (RFC 5761). Default true.
+  package var rtcpMux = true
+  /// All tracks on one port. Default true.
+  package var bundle = true
+  /// A fixed port instead of one of the node's range (with `bundle`).
+  package var port: UInt16?
+  package var remote: RemoteSpecification?
+  package var srtp: SRTPSpecification?
+  package var tracks: [TrackSpecification]
+
+  package init(tracks: [TrackSpecification]) { self.tracks = tracks }
+}
+
+/// Where the sender is. Packets from elsewhere are a stranger's; RTCP goes to `rtcpPort`, or to `port` where that is nil.
+package struct RemoteSpecification: Sendable, Equatable {
+  package var ip: String
+  package var port: UInt16
+  package var rtcpPort: UInt16?
+  package init(ip: String, port: UInt16, rtcpPort: UInt16? = nil) {
+    self.ip = ip
+    self.port = port
+    self.rtcpPort = rtcpPort
+  }
+}
+
+/// Keys for SRTP (RFC 4568 names): one key for both directions.
+package struct SRTPSpecification: Sendable {
+  /// How RTCP travels beside SRTP.
+  package enum RTCPProtection: String, Sendable {
+    /// SRTCP both ways.
+    case srtcp
+    /// In clear both ways: what Janus's `rtp_forward` does.
+    case clear
+  }
+  /// An SDES suite name, such as `AES_CM_128_HMAC_SHA1_80`.
+  package var cryptoSuite: String
+  /// Master key and salt, concatenated.
+  package var key: Redacted<[UInt8]>
+  package var rtcp = RTCPProtection.srtcp
+  package init(cryptoSuite: String, key: [UInt8], rtcp: RTCPProtection = .srtcp) {
+    self.cryptoSuite = cryptoSuite
+    self.key = Redacted(key)
+    self.rtcp = rtcp
+  }
+}
+
+/// One RTP stream that a source is told to expect.
+package struct TrackSpecification: Sendable {
+  package var participant: String
+  package var codec: Codec
+  package var payloadType: PayloadType
+  /// Nil: the first SSRC seen with that payload type is latched.
+  package var ssrc: SSRC?
+  package var clockRate: ClockRate
+  package var channels: Int
+  /// Declared retransmission stream (RFC 4588): its packets make no track.
+  package var rtx: RTXSpecification?
+  /// A fixed port (with `bundle: false`).
+  package var port: UInt16?
+  /// The track's own sender, where it differs from the source's (with `bundle: false`).
+  package var remote: RemoteSpecification?
+  package var kind: MediaKind { codec.kind }
+
+  package init(participant: String, codec: Codec, payloadType: PayloadType, ssrc: SSRC? = nil, channels: Int = 2) {
+    self.participant = participant
+    self.codec = codec
+    self.payloadType = payloadType
+    self.ssrc = ssrc
+    self.clockRate = codec.clockRate
+    self.channels = channels
+  }
+}
+
+package struct RTXSpecification: Sendable, Equatable {
+  package var payloadType: PayloadType
+  package var ssrc: SSRC?
+  package init(payloadType: PayloadType, ssrc: SSRC? = nil) {
+    self.payloadType = payloadType
+    self.ssrc = ssrc
+  }
+}
+
+/// What is made of the media.
+package struct OutputSpecification: Sendable {
+  /// The WebM tape; always on in this version.
+  package var file = FileOutput()
+  /// Nil turns HLS off.
+  package var hls: HLSOutput? = HLSOutput()
+  package init() {}
+}
+
+package struct FileOutput: Sendable, Equatable {
+  package enum Container: String, Sendable { case webm }
+  package var container = Container.webm
+  package init() {}
+}
+
+package struct HLSOutput: Sendable, Equatable {
+  package enum Video: String, Sendable, CaseIterable { case h264, off }
+  package enum Audio: String, Sendable, CaseIterable { case aac, opus }
+  package enum Quality: String, Sendable, CaseIterable { case low, medium, high, ultra }
+  /// Whole seconds, 1 to 30.
+  package var segmentSeconds = 4
+  package var video = Video.h264
+  package var audio = Audio.aac
+  package var quality = Quality.medium
+  package init() {}
+}
+
+/// What ends a recording by itself. Nil: no such limit.
+package struct Limits: Sendable, Equatable {
+  package var maxDurationSeconds: Double?
+  /// No valid packet on any track for so long.
+  package var idleTimeoutSeconds: Double?
+  /// Of all files together.
+  package var maxBytes: Int64?
+  package init() {}
+}
