@@ -76,6 +76,9 @@ public struct TimestampExtender: Sendable {
     last = extended
     return extended
   }
+  /// The last extended timestamp, or nil before the first.
+  @inlinable public var latest: Int64? { last }
+  /// The extended timestamp of `t`, leaving the reference where it is.
   @inlinable public func peek(_ t: RTPTimestamp) -> Int64 {
     guard let reference = last else { return 4_294_967_296 + Int64(t.value) }
     return reference + t.distance(after: RTPTimestamp(UInt32(truncatingIfNeeded: reference)))

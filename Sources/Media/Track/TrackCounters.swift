@@ -1,0 +1,71 @@
+package import Ground
+
+/// Why a track's packet is in no frame on tape.
+package enum PacketDiscard: Int, Sendable, CaseIterable {
+  /// Its number came before.
+  case duplicate
+  /// Came after its place had been given up.
+  case late
+  /// A far-off sequence number that nothing confirmed.
+  case strayed
+  /// Padding without payload: uses up a number, carries nothing.
+  case paddingOnly
+  /// The payload format's own header is broken, or the frame's.
+  case malformedPayload
+  /// Part of a frame of which another packet was lost.
+  case incompleteFrame
+  /// Part of a video frame before the first key frame, or between a resume and the next one.
+  case awaitingKeyFrame
+  /// Part of a whole video frame that refers to one that was lost.
+  case brokenReference
+  /// Arrived while the recording was paused.
+  case paused
+  /// Part of a frame that lies before the recording's zero, or after its stop.
+  case outsideRecording
+  /// The writer was too slow and its queue full.
+  case writerOverflow
+  /// The file could not be written.
+  case writeFailed
+  /// A frame beyond the size that one may have.
+  case oversized
+  /// Another SSRC on the track's payload type while the track's own was sending.
+  case foreignSSRC
+
+  package var name: String { "\(self)" }
+}
+
+/// A track's numbers. `packetsReceived` is, at any time, the sum of `packetsInFrames`, `discarded` and what is waiting.
+package struct TrackCounters: Sendable, Equatable {
+  package var packetsReceived: UInt64 = 0
+  package var bytesReceived: UInt64 = 0
+  /// Numbers that never came, or came too late.
+  package var packetsLost: UInt64 = 0
+  package var packetsReordered: UInt64 = 0
+  /// Packets of frames that were given out.
+  package var packetsInFrames: UInt64 = 0
+  package var frames: UInt64 = 0
+  package var keyFrames: UInt64 = 0
+  /// Whole or partial frames that were not given out.
+  package var framesDropped: UInt64 = 0
+  package var gaps: UInt64 = 0
+  package var gapDuration = TimeSpan.zero
+  package var pliSent: UInt64 = 0
+  package var senderReports: UInt64 = 0
+  package var ssrcChanges: UInt64 = 0
+  /// By `PacketDiscard.rawValue`.
+  package private(set) var discarded = [UInt64](repeating: 0, count: PacketDiscard.allCases.count)
+
+  package init() {}
+
+  package mutating func discard(_ cause: PacketDiscard, _ packets: Int = 1) { discarded[cause.rawValue] += UInt64(packets) }
+  package func discarded(_ cause: PacketDiscard) -> UInt64 { discarded[cause.rawValue] }
+  package var packetsDiscarded: UInt64 { discarded.reduce(0, +) }
+
+  /// A frame that had been given out did not reach the file after all.
+  package mutating func retract(packets: Int, cause: PacketDiscard) {
+    packetsInFrames -= UInt64(packets)
+    frames -= 1
+    framesDropped += 1
+    discard(cause, packets)
+  }
+}

@@ -1,0 +1,163 @@
+package import Ground
+import RTCP
+package import RTP
+package import SRTP
+
+/// Which of a peer's sockets a datagram came in on. With RTP and RTCP on one port (RFC 5761) it is always `.rtp`.
+package enum PeerPort: Sendable { case rtp, rtcp }
+
+/// Why a datagram went no further than its transport.
+package enum DatagramDiscard: String, Sendable, CaseIterable {
+  /// Another address than the sender's.
+  case stranger
+  /// Too short, of another version, or with lengths that point outside.
+  case malformed
+  /// Did not authenticate as SRTP or SRTCP.
+  case authenticationFailed
+  /// SRTP that was seen before.
+  case replayed
+  /// On the RTCP port, but no RTCP (Janus's forwarder opens with such).
+  case notRTCP
+  /// On the RTP port, but neither RTP nor RTCP (STUN, DTLS and others, RFC 7983).
+  case notRTP
+}
+
+/// What a datagram turned out to be. `count` bytes of it are clear.
+package enum Reception: Sendable, Equatable {
+  case rtp(RTPPacket, count: Int)
+  case rtcp(count: Int)
+  case discarded(DatagramDiscard)
+}
+
+/// The transport state of one sender that speaks plain RTP, or SRTP keyed by the control plane.
+///
+/// The sender's address is the one that was configured, or is latched by the owner (`latch(_:)`) on the first valid packet, and is
+/// pinned from then on. RTCP goes to the configured address, else to where datagrams on the RTCP port come from, else to the media's.
+package struct RTPPeer: ~Copyable {
+  package struct Configuration: Sendable {
+    /// Where media must come from. Port 0 pins the address only.
+    package var remote: SocketAddress?
+    package var remoteRTCP: SocketAddress?
+    package var suite: CryptoSuite?
+    package var key: Redacted<[UInt8]> = Redacted([])
+    /// RTCP travels in clear beside SRTP.
+    package var isRTCPClear = false
+    package init() {}
+  }
+
+  private let configured: SocketAddress?
+  private let configuredRTCP: SocketAddress?
+  private let inbound: SRTPSession?
+  private let outbound: SRTPSession?
+  private let isRTCPClear: Bool
+  private var latched: SocketAddress?
+  private var learnedRTCP: SocketAddress?
+
+  package init(_ configuration: Configuration) throws(SRTPError) {
+    // All that can throw comes before the first stored property.
+    let sessions = try configuration.suite.map { (suite) throws(SRTPError) in
+      (
+        try SRTPSession(suite: suite, key: configuration.key.exposed, direction: .inbound),
+        try SRTPSession(suite: suite, key: configuration.key.exposed, direction: .outbound)
+      )
+    }
+    inbound = sessions?.0
+    outbound = sessions?.1
+    configured = configuration.remote
+    configuredRTCP = configuration.remoteRTCP
+    isRTCPClear = configuration.isRTCPClear
+    latched = configuration.remote.flatMap { $0.port != 0 ? $0 : nil }
+    learnedRTCP = nil
+  }
+
+  // MARK: Facts
+
+  /// The media sender's address, once known.
+  package var remote: SocketAddress? { latched }
+
+  /// Where RTCP goes, once known.
+  package var rtcpDestination: SocketAddress? { configuredRTCP ?? learnedRTCP ?? latched }
+
+  // MARK: World
+
+  /// Judges a datagram and makes it clear in place. `datagram` holds the whole datagram and nothing more.
+  package mutating func receive(_ datagram: inout MutableSpan<UInt8>, from address: SocketAddress, on port: PeerPort) -> Reception {
+    guard datagram.count >= 4 else { return .discarded(isFromSender(address, port) ? .malformed : .stranger) }
+    let isRTCP = RTCPReader.looksLikeRTCP(datagram.span)
+    if port == .rtcp { learn(rtcp: address) }
+    guard isFromSender(address, port) else { return .discarded(.stranger) }
+    if port == .rtcp, !isRTCP { return .discarded(.notRTCP) }
+    guard datagram[0] >> 6 == 2 else { return .discarded(.notRTP) }
+    return isRTCP ? receiveRTCP(&datagram) : receiveRTP(&datagram)
+  }
+
+  private func receiveRTCP(_ datagram: inout MutableSpan<UInt8>) -> Reception {
+    guard let inbound, !isRTCPClear else { return .rtcp(count: datagram.count) }
+    do {
+      return .rtcp(count: try inbound.unprotectRTCP(&datagram))
+    } catch {
+      return .discarded(RTPPeer.discard(for: error))
+    }
+  }
+
+  private func receiveRTP(_ datagram: inout MutableSpan<UInt8>) -> Reception {
+    var count = datagram.count
+    if let inbound {
+      do {
+        count = try inbound.unprotectRTP(&datagram)
+      } catch {
+        return .discarded(RTPPeer.discard(for: error))
+      }
+    }
+    do {
+      return .rtp(try RTPPacket(parsing: datagram.span.extracting(0..<count)), count: count)
+    } catch {
+      return .discarded(.malformed)
+    }
+  }
+
+  private static func discard(for error: SRTPError) -> DatagramDiscard {
+    switch error {
+    case .authenticationFailed: .authenticationFailed
+    case .replayed: .replayed
+    default: .malformed
+    }
+  }
+
+  /// Whether the address is the sender's, or nobody is known to be the sender yet.
+  private func isFromSender(_ address: SocketAddress, _ port: PeerPort) -> Bool {
+    switch port {
+    case .rtp:
+      if let latched { return address == latched }
+      guard let configured else { return true }
+      return address.high == configured.high && address.low == configured.low
+    case .rtcp:
+      if let configuredRTCP { return address == configuredRTCP }
+      guard let host = latched ?? configured else { return true }
+      // The RTCP port is not known beforehand; the host is.
+      return address.high == host.high && address.low == host.low
+    }
+  }
+
+  /// Whatever reaches the RTCP port tells where RTCP is awaited, as long as it comes from the sender's host.
+  private mutating func learn(rtcp address: SocketAddress) {
+    guard configuredRTCP == nil, learnedRTCP != address, isFromSender(address, .rtcp) else { return }
+    if learnedRTCP == nil || latched != nil { learnedRTCP = address }
+  }
+
+  // MARK: Commands
+
+  /// Pins the sender to `address`: the owner found a packet from there valid. A no-op once pinned.
+  package mutating func latch(_ address: SocketAddress) {
+    guard latched == nil else { return }
+    latched = address
+    // What a stranger may have taught before the sender was known is forgotten.
+    if let learned = learnedRTCP, learned.high != address.high || learned.low != address.low { learnedRTCP = nil }
+  }
+
+  /// Makes an RTCP datagram ready to send: encrypted where the sender expects it.
+  package func protectRTCP(_ datagram: inout [UInt8]) throws(SRTPError) {
+    guard let outbound, !isRTCPClear else { return }
+    try outbound.protectRTCP(&datagram)
+  }
+}
