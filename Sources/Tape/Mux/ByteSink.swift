@@ -27,6 +27,8 @@ final class ByteSink {
 
   /// How many bytes wait to be taken.
   var pendingBytes: Int { bytes.count }
+  /// The bytes of all waiting orders, end to end.
+  var pending: [UInt8] { bytes }
 
   /// Lends each order to `body` and forgets it. When `body` throws, the order that it refused and those after it stay.
   func drain<E: Error>(_ body: (_ offset: Int64, _ bytes: Span<UInt8>) throws(E) -> Void) throws(E) {

@@ -7,11 +7,15 @@ import Glibc
   /// Small elements gather here before they reach the sink; larger writes go straight through.
   private static let stagingBytes: Int32 = 1 << 10
 
+  /// Nobody asked for the library's lines on standard error, and its codes say the same. Done once for the process.
+  private static let silenceLibrary: Void = av_log_set_level(AV_LOG_QUIET)
+
   let sink: ByteSink
   private var handle: UnsafeMutablePointer<AVIOContext>
 
   /// `seekable`: whether the muxer may go back to what it wrote. Throws `outOfMemory`.
   init(seekable: Bool) throws(MuxError) {
+    ByteSinkContext.silenceLibrary
     let sink = ByteSink()
     // The library holds the sink unretained: it calls only while its context lives, and this owner outlives the context.
     let opaque = unsafe Unmanaged.passUnretained(sink).toOpaque()

@@ -16,7 +16,7 @@ package enum MuxError: Error, Hashable, Sendable {
   case noSuchTrack(Int)
   /// A frame without bytes, or of more than 2 GiB.
   case badFrame(track: Int)
-  /// A frame before the timeline's zero, or more than 24 days after it.
+  /// A frame before the timeline's zero.
   case badTime(track: Int)
   /// The file was finished before.
   case finished

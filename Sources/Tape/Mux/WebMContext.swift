@@ -1,0 +1,206 @@
+import CLibAV
+import Codecs
+
+/// Owns libavformat's WebM muxer, its packet, and the sink that it writes to. Checks nothing that `WebMWriter` has checked.
+@safe struct WebMContext: ~Copyable {
+  /// What an Opus encoder adds before the first sample: 6.5 ms at 48 kHz (RFC 7845 §4.2).
+  static let opusPreSkipSamples: UInt16 = 312
+  /// Stands in the header while no picture's size is known. Both sides need two bytes, as every size of VP8 fits in.
+  static let placeholder = PictureSize(width: 640, height: 360)
+
+  let io: ByteSinkContext
+  /// The header as it was written: the places in it that are filled in later.
+  let header: WebMHeader
+  /// Where the duration goes.
+  let durationOffset: Int64
+  private let format: UnsafeMutablePointer<AVFormatContext>
+  private let packet: UnsafeMutablePointer<AVPacket>
+  // The muxer keeps the last audio packet until the next packet comes. Two buffers take turns under it, so that it shares them
+  // instead of allocating and copying for itself.
+  private var audioBuffer: UnsafeMutablePointer<AVBufferRef>?
+  private var heldAudioBuffer: UnsafeMutablePointer<AVBufferRef>?
+  /// The stream and the timestamp of the audio packet that the muxer keeps back.
+  private var held: (track: Int, timestamp: Int64)?
+
+  /// Opens the muxer and writes the header to the sink.
+  init(formats: [TrackFormat], title: String?) throws(MuxError) {
+    guard !formats.isEmpty else { throw .noTracks }
+    let io = try ByteSinkContext(seekable: true)
+    var format: UnsafeMutablePointer<AVFormatContext>?
+    let code = unsafe avformat_alloc_output_context2(&format, nil, "webm", nil)
+    guard let format = unsafe format else { throw .library(.open, code: code) }
+    var packet: UnsafeMutablePointer<AVPacket>? = unsafe av_packet_alloc()
+    guard let allocated = unsafe packet else {
+      unsafe avformat_free_context(format)
+      throw .outOfMemory
+    }
+    do {
+      try unsafe WebMContext.open(format, io.pointer, formats, title)
+    } catch {
+      unsafe av_packet_free(&packet)
+      unsafe avformat_free_context(format)
+      throw error
+    }
+    io.flush()
+    guard let header = try? WebMHeader(io.sink.pending), let duration = header.durationOffset, header.tracks.count == formats.count
+    else {
+      unsafe av_packet_free(&packet)
+      unsafe avformat_free_context(format)
+      throw .library(.header, code: 0)
+    }
+    self.io = io
+    self.header = header
+    durationOffset = Int64(duration)
+    unsafe self.format = format
+    unsafe self.packet = allocated
+  }
+
+  deinit {
+    var packet: UnsafeMutablePointer<AVPacket>? = unsafe packet
+    unsafe av_packet_free(&packet)
+    unsafe avformat_free_context(format)
+    var buffers = unsafe (audioBuffer, heldAudioBuffer)
+    unsafe av_buffer_unref(&buffers.0)
+    unsafe av_buffer_unref(&buffers.1)
+  }
+
+  /// Hands one frame to the muxer. Times in milliseconds.
+  mutating func write(_ bytes: [UInt8], track: Int, isAudio: Bool, isKey: Bool, timestamp: Int64, duration: Int64) throws(MuxError) {
+    let code =
+      isAudio
+      ? writeAudio(bytes, track: track, timestamp: timestamp, duration: duration)
+      : unsafe bytes.withUnsafeBufferPointer { bytes in
+        unsafe packet.pointee.data = UnsafeMutablePointer(mutating: bytes.baseAddress)
+        unsafe packet.pointee.flags = isKey ? AV_PKT_FLAG_KEY : 0
+        return send(size: bytes.count, track: track, timestamp: timestamp, duration: duration)
+      }
+    guard code >= 0 else { throw .library(.frame, code: code) }
+    held = isAudio ? (track, timestamp) : nil
+  }
+
+  /// Ends the open cluster and pushes it to the sink, the frame that the muxer keeps back included.
+  mutating func closeCluster() throws(MuxError) {
+    if let held {
+      // An empty audio packet makes the muxer write the one that it keeps, and is not kept itself.
+      unsafe packet.pointee.data = format.pointee.streams[held.track]?.pointee.codecpar.pointee.extradata
+      unsafe packet.pointee.flags = AV_PKT_FLAG_KEY
+      let code = send(size: 0, track: held.track, timestamp: held.timestamp, duration: 0)
+      self.held = nil
+      guard code >= 0 else { throw .library(.cluster, code: code) }
+    }
+    let code = unsafe av_write_frame(format, nil)
+    guard code >= 0 else { throw .library(.cluster, code: code) }
+    io.flush()
+  }
+
+  /// Writes cues, seek head and sizes. Nothing may be written afterwards.
+  mutating func writeTrailer() throws(MuxError) {
+    let code = unsafe av_write_trailer(format)
+    guard code >= 0 else { throw .library(.trailer, code: code) }
+    io.flush()
+  }
+
+  private mutating func writeAudio(_ bytes: [UInt8], track: Int, timestamp: Int64, duration: Int64) -> Int32 {
+    if unsafe audioBuffer == nil || audioBuffer!.pointee.size < bytes.count {
+      let code = unsafe av_buffer_realloc(&audioBuffer, bytes.count.nextBufferSize)
+      guard code >= 0 else { return code }
+    }
+    guard let buffer = unsafe audioBuffer, let data = unsafe buffer.pointee.data else { return -12 }  // AVERROR(ENOMEM)
+    unsafe bytes.withUnsafeBufferPointer { bytes in
+      if let source = bytes.baseAddress { unsafe data.update(from: source, count: bytes.count) }
+    }
+    unsafe packet.pointee.buf = buffer
+    unsafe packet.pointee.data = data
+    unsafe packet.pointee.flags = AV_PKT_FLAG_KEY
+    let code = send(size: bytes.count, track: track, timestamp: timestamp, duration: duration)
+    unsafe packet.pointee.buf = nil
+    unsafe swap(&audioBuffer, &heldAudioBuffer)
+    return code
+  }
+
+  private func send(size: Int, track: Int, timestamp: Int64, duration: Int64) -> Int32 {
+    unsafe packet.pointee.size = Int32(size)
+    unsafe packet.pointee.stream_index = Int32(track)
+    unsafe packet.pointee.pts = timestamp
+    unsafe packet.pointee.dts = timestamp
+    unsafe packet.pointee.duration = duration
+    let code = unsafe av_write_frame(format, packet)
+    unsafe packet.pointee.data = nil
+    return code
+  }
+}
+
+extension WebMContext {
+  private static func open(
+    _ format: UnsafeMutablePointer<AVFormatContext>, _ io: UnsafeMutablePointer<AVIOContext>, _ tracks: [TrackFormat], _ title: String?
+  ) throws(MuxError) {
+    unsafe format.pointee.pb = io
+    unsafe format.pointee.avoid_negative_ts = 0
+    unsafe format.pointee.flush_packets = 0
+    var defaulted: Set<MediaKind> = []
+    for (index, track) in tracks.enumerated() {
+      guard let stream = unsafe avformat_new_stream(format, nil) else { throw .outOfMemory }
+      if defaulted.insert(track.codec.kind).inserted { unsafe stream.pointee.disposition = AV_DISPOSITION_DEFAULT }
+      try unsafe describe(track, index, stream.pointee.codecpar)
+    }
+    // Clusters are closed by the writer alone: the muxer's own limits lie beyond what the writer lets happen.
+    unsafe av_opt_set_int(format.pointee.priv_data, "cluster_time_limit", Int64(Int16.max), 0)
+    unsafe av_opt_set_int(format.pointee.priv_data, "cluster_size_limit", Int64(Int32.max), 0)
+    // The flag makes the track identifiers their numbers instead of random; without it, the header may name who wrote the file.
+    // Identifiers are made in the first call and the names written in the second.
+    unsafe format.pointee.flags |= AVFMT_FLAG_BITEXACT
+    var code = unsafe avformat_init_output(format, nil)
+    guard code >= 0 else { throw .library(.open, code: code) }
+    unsafe format.pointee.flags &= ~AVFMT_FLAG_BITEXACT
+    unsafe av_dict_set(&format.pointee.metadata, "encoding_tool", "Tapedeck", 0)
+    if let title { unsafe av_dict_set(&format.pointee.metadata, "title", title, 0) }
+    code = unsafe avformat_write_header(format, nil)
+    guard code >= 0 else { throw .library(.header, code: code) }
+  }
+
+  private static func describe(
+    _ track: TrackFormat, _ index: Int, _ parameters: UnsafeMutablePointer<AVCodecParameters>
+  ) throws(MuxError) {
+    switch track.codec {
+    case .opus:
+      guard (1...2).contains(track.channels) else { throw .badFormat(track: index) }
+      unsafe parameters.pointee.codec_type = AVMEDIA_TYPE_AUDIO
+      unsafe parameters.pointee.codec_id = AV_CODEC_ID_OPUS
+      unsafe parameters.pointee.sample_rate = 48_000
+      unsafe parameters.pointee.initial_padding = Int32(opusPreSkipSamples)
+      unsafe av_channel_layout_default(&parameters.pointee.ch_layout, Int32(track.channels))
+      let head = opusHead(channels: UInt8(track.channels))
+      guard let extra = unsafe av_mallocz(head.count + Int(AV_INPUT_BUFFER_PADDING_SIZE)) else { throw .outOfMemory }
+      unsafe extra.copyMemory(from: head, byteCount: head.count)
+      unsafe parameters.pointee.extradata = extra.assumingMemoryBound(to: UInt8.self)
+      unsafe parameters.pointee.extradata_size = Int32(head.count)
+    case .vp8:
+      guard track.size.map(canDeclare) ?? true else { throw .badFormat(track: index) }
+      unsafe parameters.pointee.codec_type = AVMEDIA_TYPE_VIDEO
+      unsafe parameters.pointee.codec_id = AV_CODEC_ID_VP8
+      unsafe parameters.pointee.width = Int32(placeholder.width)
+      unsafe parameters.pointee.height = Int32(placeholder.height)
+    case .h264, .aac: throw .unsupported(track.codec)
+    }
+  }
+
+  /// Whether the header's two bytes a side hold the size.
+  static func canDeclare(_ size: PictureSize) -> Bool {
+    (1...Int(UInt16.max)).contains(size.width) && (1...Int(UInt16.max)).contains(size.height)
+  }
+
+  /// The identification header (RFC 7845 §5.1):
+  ///
+  ///     "OpusHead" | version = 1 | channels | pre-skip (LE 16) | input rate (LE 32) | gain (LE 16) = 0 | mapping family = 0
+  static func opusHead(channels: UInt8) -> [UInt8] {
+    Array("OpusHead".utf8) + [
+      1, channels, UInt8(truncatingIfNeeded: opusPreSkipSamples), UInt8(truncatingIfNeeded: opusPreSkipSamples >> 8),
+      0x80, 0xBB, 0, 0, 0, 0, 0,
+    ]
+  }
+}
+
+extension Int {
+  /// A size to grow a buffer to, so that frames slowly growing do not reallocate it each time.
+  fileprivate var nextBufferSize: Int { (self + 1023) / 1024 * 1024 }
+}

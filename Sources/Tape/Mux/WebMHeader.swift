@@ -1,0 +1,156 @@
+import Codecs
+
+/// What stands before the first cluster of a WebM file as our muxer lays it out, and where in the file it stands.
+struct WebMHeader {
+  struct Track: Hashable {
+    var number: Int64
+    var codec: Codec
+    /// What a block's timestamp runs ahead of its media time, in milliseconds (RFC 9559 §5.1.4.1.25, CodecDelay).
+    var delayMilliseconds: Int64
+    var channels = 0
+    var size = PictureSize(width: 0, height: 0)
+    /// Where the picture's size stands in the file; nil where it does not take two bytes a side.
+    var widthOffset: Int?
+    var heightOffset: Int?
+  }
+
+  /// Where the segment's payload begins: what all positions in seek head and cues count from.
+  var segmentStart = 0
+  /// Nil while the file is unfinished.
+  var segmentSize: Int64?
+  /// What libavformat keeps free for the seek head: from the segment's start to the first element of use.
+  var seekHeadSpace = 0..<0
+  /// Where the seek head says that the cues are, counted from the file's start.
+  var cuesOffset: Int64?
+  var infoOffset = 0
+  var tracksOffset = 0
+  var tagsOffset: Int?
+  /// Where the duration stands, or where the space for it does: 11 bytes either way.
+  var durationOffset: Int?
+  /// In milliseconds; nil while the file is unfinished.
+  var duration: Double?
+  var tracks: [Track] = []
+  /// Where the first cluster is to begin.
+  var end = 0
+
+  /// Reads the header from a file's first bytes. They may hold more than the header, and must hold all of it.
+  init(_ bytes: [UInt8]) throws(WebMRecoveryError) {
+    guard let ebml = MatroskaElement(bytes, at: 0), ebml.id == MatroskaID.ebml, let size = ebml.size else { throw .notWebM }
+    guard size <= Int64(bytes.count - ebml.headLength) else { throw .headerCut }
+    let body = ebml.headLength..<ebml.headLength + Int(size)
+    let docType = MatroskaChildren(bytes, in: body).first { $0.element.id == MatroskaID.docType }
+    guard let docType, bytes[docType.payload].elementsEqual("webm".utf8) else { throw .notWebM }
+    guard let segment = MatroskaElement(bytes, at: body.upperBound) else { throw .headerCut }
+    guard segment.id == MatroskaID.segment, segment.sizeLength == 8 else { throw .foreignLayout }
+    segmentStart = body.upperBound + segment.headLength
+    segmentSize = segment.size
+    end = segmentStart
+    try readSegment(bytes)
+    guard infoOffset > 0, !tracks.isEmpty else { throw .headerCut }
+    if seekHeadSpace.isEmpty { seekHeadSpace = segmentStart..<segmentStart }
+  }
+
+  private mutating func readSegment(_ bytes: [UInt8]) throws(WebMRecoveryError) {
+    for (element, payload) in MatroskaChildren(bytes, in: segmentStart..<bytes.count) {
+      let start = payload.lowerBound - element.headLength
+      switch element.id {
+      case MatroskaID.void: break
+      case MatroskaID.seekHead: readSeekHead(bytes, payload)
+      case MatroskaID.info:
+        infoOffset = start
+        seekHeadSpace = segmentStart..<start
+        try readInfo(bytes, payload)
+      case MatroskaID.tracks:
+        tracksOffset = start
+        for (entry, fields) in MatroskaChildren(bytes, in: payload) where entry.id == MatroskaID.trackEntry {
+          tracks.append(try WebMHeader.track(bytes, fields))
+        }
+      case MatroskaID.tags: tagsOffset = start
+      default: return
+      }
+      end = payload.upperBound
+    }
+  }
+
+  private mutating func readSeekHead(_ bytes: [UInt8], _ payload: Range<Int>) {
+    for (seek, fields) in MatroskaChildren(bytes, in: payload) where seek.id == MatroskaID.seek {
+      var isCues = false
+      var position: Int64?
+      for (field, value) in MatroskaChildren(bytes, in: fields) {
+        if field.id == MatroskaID.seekID { isCues = bytes.matroskaUnsigned(value) == Int64(MatroskaID.cues) }
+        if field.id == MatroskaID.seekPosition { position = bytes.matroskaUnsigned(value) }
+      }
+      if isCues, let position, position < Int64.max / 2 { cuesOffset = Int64(segmentStart) + position }
+    }
+  }
+
+  private mutating func readInfo(_ bytes: [UInt8], _ payload: Range<Int>) throws(WebMRecoveryError) {
+    for (field, value) in MatroskaChildren(bytes, in: payload) {
+      let start = value.lowerBound - field.headLength
+      switch field.id {
+      case MatroskaID.timestampScale:
+        guard bytes.matroskaUnsigned(value) == 1_000_000 else { throw .foreignLayout }
+      case MatroskaID.duration:
+        duration = bytes.matroskaFloat(value)
+        if value.upperBound - start == WebMHeader.durationLength { durationOffset = start }
+      case MatroskaID.void where value.upperBound - start == WebMHeader.durationLength:
+        durationOffset = start
+      default: break
+      }
+    }
+  }
+
+  private static func track(_ bytes: [UInt8], _ payload: Range<Int>) throws(WebMRecoveryError) -> Track {
+    var track = Track(number: 0, codec: .opus, delayMilliseconds: 0)
+    var codec: Codec?
+    for (field, value) in MatroskaChildren(bytes, in: payload) {
+      switch field.id {
+      case MatroskaID.trackNumber: track.number = bytes.matroskaUnsigned(value) ?? 0
+      case MatroskaID.codecID: codec = Codec.received.first { bytes[value].elementsEqual($0.matroskaName.utf8) }
+      case MatroskaID.codecDelay:
+        let delay = bytes.matroskaUnsigned(value) ?? 0
+        guard delay < 1_000_000_000 else { throw .foreignLayout }
+        track.delayMilliseconds = (delay + 500_000) / 1_000_000
+      case MatroskaID.audio:
+        for (inner, number) in MatroskaChildren(bytes, in: value) where inner.id == MatroskaID.channels {
+          track.channels = Int(clamping: bytes.matroskaUnsigned(number) ?? 0)
+        }
+      case MatroskaID.video:
+        for (inner, number) in MatroskaChildren(bytes, in: value) {
+          let pixels = Int(clamping: bytes.matroskaUnsigned(number) ?? 0)
+          let offset = number.count == 2 ? number.lowerBound : nil
+          if inner.id == MatroskaID.pixelWidth { (track.size.width, track.widthOffset) = (pixels, offset) }
+          if inner.id == MatroskaID.pixelHeight { (track.size.height, track.heightOffset) = (pixels, offset) }
+        }
+      default: break
+      }
+    }
+    // A block names its track in one byte here, as for every track number below 127.
+    guard let codec, (1..<127).contains(track.number) else { throw .foreignLayout }
+    track.codec = codec
+    return track
+  }
+
+  /// How long the element is that says the duration.
+  static let durationLength = 11
+
+  /// A side of a picture as it stands in the header: two bytes, zero-padded where one would do.
+  static func twoBytes(_ side: Int) -> [UInt8] { [UInt8(truncatingIfNeeded: side >> 8), UInt8(truncatingIfNeeded: side)] }
+
+  static func durationElement(_ milliseconds: Int64) -> [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.appendMatroska(MatroskaID.duration, float: Double(milliseconds))
+    return bytes
+  }
+}
+
+extension Codec {
+  /// The codec's name in WebM; empty for a codec that WebM does not carry.
+  var matroskaName: String {
+    switch self {
+    case .opus: "A_OPUS"
+    case .vp8: "V_VP8"
+    case .h264, .aac: ""
+    }
+  }
+}

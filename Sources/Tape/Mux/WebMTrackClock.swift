@@ -1,0 +1,22 @@
+/// Gives a track's frames their whole milliseconds: strictly rising, and otherwise the nearest to the time they have.
+struct WebMTrackClock {
+  /// How long the last frame of a track lasts at most when nothing but its distance from the one before tells.
+  static let longestGuessMilliseconds: Int64 = 100
+
+  /// The last frame's millisecond; nil before the first.
+  private(set) var last: Int64?
+  /// Where the last frame ends.
+  private(set) var end: Int64 = 0
+  /// How long the last frame was taken to be.
+  var lastDuration: Int64 { end - (last ?? 0) }
+
+  /// Places a frame: at `milliseconds`, or one after the last frame where that is later. `duration`: zero where unknown; the frame
+  /// then counts as long as its distance from the one before, within the bound.
+  mutating func place(_ milliseconds: Int64, duration: Int64) -> Int64 {
+    let placed = last.map { max(milliseconds, $0 + 1) } ?? milliseconds
+    let distance = last.map { min(placed - $0, WebMTrackClock.longestGuessMilliseconds) } ?? 0
+    last = placed
+    end = placed + (duration > 0 ? duration : distance)
+    return placed
+  }
+}

@@ -1,0 +1,129 @@
+package import Codecs
+package import Ground
+
+/// Writes one WebM file: coded frames in, bytes with their offsets out. Touches no file; `drain` hands over what is to be written.
+///
+/// - Frames pass unchanged, in the order given. Their times become whole milliseconds, strictly rising within a track.
+/// - A cluster begins at each video key frame and at most `clusterMilliseconds` after the one before; its bytes appear when it closes.
+/// - The same calls give the same bytes.
+/// - A video track's size is that of its first key frame, or of the last `setPictureSize` before it. Later key frames of another size
+///   are written as they are, and the header keeps the first size: decoders follow the key frames.
+/// - A file of one kind of frames and of unknown size stays readable at each moment; what `finish` adds is seeking and the duration.
+package struct WebMWriter: ~Copyable {
+  private struct Track {
+    var isAudio: Bool
+    /// What the container wants added to a frame's time (CodecDelay), in milliseconds.
+    var delay: Int64
+    var clock = WebMTrackClock()
+    /// Where the picture's width and height stand in the header; nil for sound.
+    var sizeOffsets: (width: Int64, height: Int64)?
+    var sizeIsFinal = false
+
+    init(_ header: WebMHeader.Track, _ format: TrackFormat) {
+      isAudio = format.codec.kind == .audio
+      delay = header.delayMilliseconds
+      if let width = header.widthOffset, let height = header.heightOffset { sizeOffsets = (Int64(width), Int64(height)) }
+    }
+  }
+  /// How far before its cluster's first frame a frame may lie; a block's distance has 16 bits with sign.
+  private static let longestStepBack: Int64 = 30_000
+
+  private var context: WebMContext
+  private var tracks: [Track]
+  private let clusterMilliseconds: Int64
+  /// The first frame's time in the open cluster; nil while none is open.
+  private var clusterStart: Int64?
+  private var isFinished = false
+  /// Frames so far that shared their millisecond with the frame before them and were moved on by one or more.
+  package private(set) var nudgedFrames = 0
+
+  /// Opens a file of these tracks; a frame's `track` is an index into `formats`. The header is ready to be drained.
+  ///
+  /// `clusterMilliseconds`: 1 to 30000. Throws `noTracks`, `unsupported`, `badFormat`, `library`, `outOfMemory`.
+  package init(tracks formats: [TrackFormat], title: String? = nil, clusterMilliseconds: Int64 = 500) throws(MuxError) {
+    context = try WebMContext(formats: formats, title: title)
+    tracks = zip(context.header.tracks, formats).map { Track($0, $1) }
+    self.clusterMilliseconds = min(max(clusterMilliseconds, 1), WebMWriter.longestStepBack)
+    for (index, format) in formats.enumerated() {
+      if let size = format.size { declare(size, track: index) }
+    }
+  }
+
+  // MARK: Facts
+
+  /// How many bytes wait to be drained.
+  package var pendingBytes: Int { context.io.sink.pendingBytes }
+  /// The file's length once everything pending is written.
+  package var fileBytes: Int64 { context.io.sink.length }
+  /// Where the last frame so far ends on the timeline.
+  package var duration: TimeSpan { .milliseconds(tracks.reduce(0) { max($0, $1.clock.end) }) }
+  /// Whether frames wait in a cluster that is not among the pending bytes yet.
+  package var hasOpenCluster: Bool { clusterStart != nil }
+
+  // MARK: Commands
+
+  /// Writes one frame. Throws `noSuchTrack`, `badFrame`, `badTime`, `finished` (the frame is then not written, and the file goes on
+  /// as before) or `library`.
+  package mutating func write(_ frame: borrowing EncodedFrame) throws(MuxError) {
+    guard !isFinished else { throw .finished }
+    guard tracks.indices.contains(frame.track) else { throw .noSuchTrack(frame.track) }
+    guard !frame.bytes.isEmpty, frame.bytes.count < Int32.max else { throw .badFrame(track: frame.track) }
+    guard frame.time >= .zero else { throw .badTime(track: frame.track) }
+    let isAudio = tracks[frame.track].isAudio
+    if !isAudio, frame.isKey, let size = frame.size, !tracks[frame.track].sizeIsFinal {
+      try setPictureSize(size, track: frame.track)
+      tracks[frame.track].sizeIsFinal = true
+    }
+    let wanted = frame.time.milliseconds
+    let duration = MediaTime(nanoseconds: max(0, frame.duration.nanoseconds)).milliseconds
+    let placed = tracks[frame.track].clock.place(wanted, duration: duration)
+    if placed != wanted { nudgedFrames += 1 }
+    let delay = tracks[frame.track].delay
+    if let start = clusterStart {
+      let distance = placed - start
+      if distance >= clusterMilliseconds || distance < -WebMWriter.longestStepBack || (frame.isKey && !isAudio) { try closeCluster() }
+    }
+    if clusterStart == nil { clusterStart = placed }
+    // The muxer's own duration is the largest timestamp plus duration, so the delay comes off the one as it goes on the other.
+    try context.write(
+      frame.bytes, track: frame.track, isAudio: isAudio, isKey: frame.isKey, timestamp: placed + delay,
+      duration: max(0, tracks[frame.track].clock.lastDuration - delay))
+  }
+
+  /// Ends the open cluster, if there is one: every frame written so far is then among the pending bytes. Throws `library`.
+  package mutating func closeCluster() throws(MuxError) {
+    guard clusterStart != nil else { return }
+    clusterStart = nil
+    try context.closeCluster()
+  }
+
+  /// Declares a video track's picture size in the header, in place. Key frames that carry a size do it by themselves.
+  /// Throws `noSuchTrack`, `badFormat` (no video track, or sides not within 1 to 65535).
+  package mutating func setPictureSize(_ size: PictureSize, track: Int) throws(MuxError) {
+    guard tracks.indices.contains(track) else { throw .noSuchTrack(track) }
+    guard tracks[track].sizeOffsets != nil, WebMContext.canDeclare(size) else { throw .badFormat(track: track) }
+    declare(size, track: track)
+  }
+
+  private func declare(_ size: PictureSize, track: Int) {
+    guard let offsets = tracks[track].sizeOffsets else { return }
+    context.io.sink.overlay(WebMHeader.twoBytes(size.width), at: offsets.width)
+    context.io.sink.overlay(WebMHeader.twoBytes(size.height), at: offsets.height)
+  }
+
+  /// Ends the file: duration, cues, seek head and segment size. What it orders is small whatever the file's length. A second call
+  /// throws `finished`; otherwise `library`.
+  package mutating func finish() throws(MuxError) {
+    guard !isFinished else { throw .finished }
+    try closeCluster()
+    isFinished = true
+    context.io.sink.overlay(WebMHeader.durationElement(duration.nanoseconds / 1_000_000), at: context.durationOffset)
+    try context.writeTrailer()
+  }
+
+  /// Lends each pending order, oldest first, and forgets it: `bytes` belong at `offset` of the file, over whatever is there. They are
+  /// valid only within `body`. When `body` throws, the order that it refused and those after it stay pending.
+  package mutating func drain<E: Error>(_ body: (_ offset: Int64, _ bytes: Span<UInt8>) throws(E) -> Void) throws(E) {
+    try context.io.sink.drain(body)
+  }
+}
