@@ -116,7 +116,22 @@ package struct TrackReceiver: Sendable {
     placeWaiting(clock: &clock)
   }
 
+  /// Whether `popOutput` has something to tell.
+  package var hasOutput: Bool { outputHead < outputs.count }
+
+  /// Whether a key frame has come since the stream began.
+  package var hasKeyFrame: Bool { gate.isOpen }
+
   // MARK: Commands
+
+  /// Takes the SSRC of the first packet: the client had not named one.
+  package mutating func latch(_ ssrc: SSRC) { self.ssrc = ssrc }
+
+  /// Asks for a key frame although the stream itself is whole: the tape needs one.
+  package mutating func needKeyFrame(at now: Instant) {
+    guard codec.kind == .video else { return }
+    keyFrameRequest.need(at: now)
+  }
 
   /// A key frame is needed from now on, and nothing else is let through before it.
   package mutating func awaitKeyFrame(at now: Instant) {

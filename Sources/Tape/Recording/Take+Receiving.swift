@@ -1,0 +1,163 @@
+import Codecs
+package import Ground
+package import Peer
+import RTCP
+import RTP
+import Track
+
+extension Take {
+  /// Takes in one datagram that reached a leg's socket. It is decrypted in place.
+  package func receive(
+    _ datagram: inout MutableSpan<UInt8>, from address: SocketAddress, source: Int, leg: Int, port: PeerPort, at arrival: Instant
+  ) {
+    let source = sources[source]
+    guard !hasStopped, !source.isRemoved else { return }
+    let leg = source.legs[leg]
+    source.datagramsReceived += 1
+    switch leg.peer.receive(&datagram, from: address, on: port) {
+    case .discarded(let cause): source.count(SourceDiscard(cause))
+    case .rtcp(let count): receiveRTCP(datagram.span.extracting(0..<count), source, leg, at: arrival)
+    case .rtp(let packet, let count):
+      receiveRTP(packet, datagram.span.extracting(0..<count), from: address, source, leg, at: arrival)
+    }
+  }
+
+  /// A datagram was longer than any buffer for one.
+  package func receiveOversized(source: Int) {
+    sources[source].datagramsReceived += 1
+    sources[source].count(.oversized)
+  }
+
+  private func receiveRTP(
+    _ packet: RTPPacket, _ datagram: Span<UInt8>, from address: SocketAddress, _ source: TakeSource, _ leg: SourceLeg,
+    at arrival: Instant
+  ) {
+    guard let number = track(for: packet, datagram, source, leg, at: arrival) else { return }
+    leg.peer.latch(address)
+    if !source.isConnected { source.isConnected = true }
+    deliver(packet, datagram, to: number, at: arrival)
+  }
+
+  private func deliver(_ packet: RTPPacket, _ datagram: Span<UInt8>, to number: Int, at arrival: Instant) {
+    lastPacketAt = arrival
+    let participant = tracks[number].participant
+    if tracks[number].isStalled {
+      tracks[number].isStalled = false
+      tell("track.resumed", at: arrival, trackFields(number))
+    }
+    tracks[number].receiver.receive(packet, datagram: datagram, at: arrival, clock: &participants[participant].clock, pool: pool)
+    if !tracks[number].hasStarted, !packet.isPaddingOnly { start(number, at: arrival) }
+    if tracks[number].receiver.hasOutput { collect(number, at: arrival) }
+  }
+
+  /// The first payload of a track.
+  private func start(_ number: Int, at now: Instant) {
+    let participant = tracks[number].participant
+    tracks[number].hasStarted = true
+    if !participants[participant].hasJoined {
+      participants[participant].hasJoined = true
+      participants[participant].joinedAt = now
+      tell("participant.joined", at: now, [EventField("participant", participants[participant].id)])
+    }
+    var fields = trackFields(number)
+    fields.append(EventField("codec", tracks[number].specification.codec.rawValue))
+    if let ssrc = tracks[number].receiver.ssrc { fields.append(EventField("ssrc", Int64(ssrc.value))) }
+    tell("track.started", at: now, fields)
+    if tracks[number].specification.kind == .video {
+      // Nobody asks the publisher for us: without this there may never be a picture.
+      if !tracks[number].receiver.hasKeyFrame { tracks[number].receiver.needKeyFrame(at: now) }
+      requestKeyFrames(at: now)
+    }
+  }
+
+  /// Which track a packet belongs to: by SSRC, else by payload type where the track has no SSRC yet. Counts what belongs to none.
+  private func track(
+    for packet: RTPPacket, _ datagram: Span<UInt8>, _ source: TakeSource, _ leg: SourceLeg, at arrival: Instant
+  ) -> Int? {
+    for number in leg.tracks where tracks[number].receiver.ssrc == packet.ssrc {
+      guard tracks[number].specification.payloadType == packet.payloadType else {
+        source.count(isRTX(packet, leg) ? .rtx : .unknownPayloadType)
+        return nil
+      }
+      if let candidate = leg.candidate, candidate.track == number { dropCandidate(leg) }
+      return number
+    }
+    if isRTX(packet, leg) {
+      source.count(.rtx)
+      return nil
+    }
+    var taken: Int?
+    for number in leg.tracks where tracks[number].specification.payloadType == packet.payloadType && !tracks[number].hasEnded {
+      if tracks[number].receiver.ssrc == nil {
+        tracks[number].receiver.latch(packet.ssrc)
+        return number
+      }
+      if !tracks[number].declaredSSRC, taken == nil { taken = number }
+    }
+    guard let taken else {
+      let isKnownType = leg.tracks.contains { tracks[$0].specification.payloadType == packet.payloadType }
+      source.count(isKnownType ? .unknownSSRC : .unknownPayloadType)
+      return nil
+    }
+    return considerNewSSRC(packet, datagram, track: taken, leg, at: arrival)
+  }
+
+  private func isRTX(_ packet: RTPPacket, _ leg: SourceLeg) -> Bool {
+    leg.tracks.contains { number in
+      guard let rtx = tracks[number].specification.rtx else { return false }
+      return rtx.payloadType == packet.payloadType || (rtx.ssrc != nil && rtx.ssrc == packet.ssrc)
+    }
+  }
+
+  /// A publisher that left and came back has another SSRC. It is believed once three packets of it came and none of the old one in
+  /// between; those packets are kept and delivered then.
+  private func considerNewSSRC(
+    _ packet: RTPPacket, _ datagram: Span<UInt8>, track: Int, _ leg: SourceLeg, at arrival: Instant
+  ) -> Int? {
+    if leg.candidate?.ssrc != packet.ssrc || leg.candidate?.track != track {
+      dropCandidate(leg)
+      leg.candidate = SourceLeg.Candidate(track: track, ssrc: packet.ssrc, packets: [])
+    }
+    guard (leg.candidate?.packets.count ?? 0) + 1 >= SourceLeg.Candidate.needed else {
+      var copy: [UInt8] = []
+      copy.append(copying: datagram, 0..<datagram.count)
+      leg.candidate?.packets.append((copy, arrival))
+      return nil
+    }
+    let kept = leg.candidate?.packets ?? []
+    leg.candidate = nil
+    let participant = tracks[track].participant
+    tracks[track].receiver.changeSSRC(to: packet.ssrc, at: arrival, clock: &participants[participant].clock, pool: pool)
+    collect(track, at: arrival)
+    for item in kept {
+      let bytes = item.datagram.span
+      if let earlier = try? RTPPacket(parsing: bytes) { deliver(earlier, bytes, to: track, at: item.arrival) }
+    }
+    return track
+  }
+
+  private func dropCandidate(_ leg: SourceLeg) {
+    guard let candidate = leg.candidate else { return }
+    for item in candidate.packets { tracks[candidate.track].receiver.refuse(.foreignSSRC, bytes: item.datagram.count) }
+    leg.candidate = nil
+  }
+
+  private func receiveRTCP(_ datagram: Span<UInt8>, _ source: TakeSource, _ leg: SourceLeg, at arrival: Instant) {
+    leg.rtcpPackets += 1
+    var reader = RTCPReader()
+    do {
+      while let packet = try reader.next(in: datagram) {
+        switch packet {
+        case .senderReport(let report):
+          for number in leg.tracks where tracks[number].receiver.ssrc == report.ssrc {
+            let participant = tracks[number].participant
+            tracks[number].receiver.receive(report, at: arrival, clock: &participants[participant].clock)
+          }
+        case .goodbye, .receiverReport, .cname, .feedback, .other: break
+        }
+      }
+    } catch {
+      source.count(.malformedRTCP)
+    }
+  }
+}
