@@ -1,4 +1,4 @@
-/// A JSON value. Objects keep the order in which their fields were given (parsed ones are sorted by name).
+/// A JSON value. Objects keep the order in which their fields were given.
 public enum JSONValue: Sendable, Equatable {
   case null
   case bool(Bool)

@@ -1,0 +1,135 @@
+import Ground
+import JSON
+import Recording
+
+/// Turns a request into its answer: every call of control-api.md but those of a `webrtc` source. Knows nothing of sockets; may block for as
+/// long as the recorder does.
+struct Calls: Sendable {
+  let recorder: any RecorderControl
+  let state: ServerState
+  let eventStreamLimit: Int
+  let eventKeepAlive: TimeSpan
+
+  func answer(_ request: Request) -> Response {
+    guard let segments = request.target.segments, let route = Route(segments) else {
+      return Response(ControlError(.notFound, "there is no such path: \(Shown.cut(request.target.path))"))
+    }
+    guard route.methods.contains(request.method) else {
+      let allowed = route.methods.joined(separator: ", ")
+      let message = "\(Shown.cut(request.method)) is not a method of \(Shown.cut(request.target.path)); allowed is \(allowed)"
+      return Response(ControlError(.methodNotAllowed, message)).with("Allow", allowed)
+    }
+    do throws(ControlError) {
+      let query = try QueryReader(request.target, knowing: route.parameters(method: request.method))
+      return try answer(route, request, query)
+    } catch {
+      return Response(error)
+    }
+  }
+
+  private func answer(_ route: Route, _ request: Request, _ query: QueryReader) throws(ControlError) -> Response {
+    switch route {
+    case .recordings where request.method == "POST": return try start(request)
+    case .recordings: return try list(query)
+    case .recording(let id) where request.method == "DELETE": return Response(200, json: try recorder.delete(id))
+    case .recording(let id): return Response(200, json: try recorder.recording(id))
+    case .command(let command, let id): return Response(200, json: try run(command, id, request, query))
+    case .sources(let id):
+      return Response(201, json: try recorder.addSource(SourceSpecification(json: try request.json()), to: id))
+    case .source(let source, let id): return Response(200, json: try recorder.removeSource(source, from: id))
+    case .tracks(let source, let id):
+      let tracks = try TrackSpecification.list(json: try request.json())
+      return Response(201, json: try recorder.addTracks(tracks, to: id, source: source))
+    case .offer(let source, let id): throw try offerRefusal(source, id)
+    case .events(let id): return try events(id, request, query)
+    case .file(let id, let path):
+      return FileAnswer.make(folder: try recorder.folder(id), path: path, request)
+    case .node: return Response(200, json: recorder.node())
+    case .health: return Response(200, json: ["status": "ok"])
+    case .readiness: return readiness()
+    case .metrics:
+      return Response(200, body: .bytes(Array(recorder.metrics().utf8)))
+        .with("Content-Type", "text/plain; version=0.0.4; charset=utf-8").with("Cache-Control", "no-store")
+    }
+  }
+
+  private func start(_ request: Request) throws(ControlError) -> Response {
+    let recording = try recorder.start(RecordingSpecification(json: try request.json()))
+    let response = Response(201, json: recording)
+    return recording["id"]?.stringValue.map { response.with("Location", "/v1/recordings/\($0)") } ?? response
+  }
+
+  private func list(_ query: QueryReader) throws(ControlError) -> Response {
+    let wanted = try query.recordings()
+    let (page, total) = try recorder.recordings(wanted)
+    let pagination: JSONValue = .object([
+      JSONField("limit", JSONValue(wanted.limit)), JSONField("offset", JSONValue(wanted.offset)),
+      JSONField("total", JSONValue(total)), JSONField("hasMore", .bool(wanted.offset + page.count < total)),
+    ])
+    return Response(200, json: .object([JSONField("recordings", .array(page)), JSONField("pagination", pagination)]))
+  }
+
+  private func run(_ command: Route.Command, _ id: String, _ request: Request, _ query: QueryReader) throws(ControlError) -> JSONValue {
+    // A command's body is optional; what is in it is checked all the same, so that a misplaced field is not passed over.
+    let body: JSONValue = request.body.isEmpty ? [:] : try request.json()
+    if command == .pause { return try recorder.pause(id, mode: PauseMode(json: body)) }
+    _ = try FieldReader(body, at: "", knowing: [])
+    switch command {
+    case .stop: return try recorder.stop(id, wait: try query.flag("wait"))
+    case .resume: return try recorder.resume(id)
+    default: return try recorder.cancel(id)
+    }
+  }
+
+  /// Why an offer is refused: this version has no `webrtc` sources, so that any source it names is none, or is not there.
+  private func offerRefusal(_ source: String, _ id: String) throws(ControlError) -> ControlError {
+    let sources = try recorder.recording(id)["sources"]?.arrayValue ?? []
+    guard let found = sources.first(where: { $0["id"]?.stringValue == source }) else {
+      return ControlError(.notFound, "recording \(id) has no source \(Shown.cut(source))")
+    }
+    let type = found["type"]?.stringValue ?? "rtp"
+    return ControlError(.invalidState, "offer: source \(source) is of type \(type), and only a webrtc source takes an offer")
+  }
+
+  private func readiness() -> Response {
+    let (ready, reason) = recorder.readiness()
+    var fields = [JSONField("ready", .bool(ready))]
+    if let reason { fields.append(JSONField("reason", .string(reason))) }
+    return Response(ready ? 200 : 503, json: .object(fields))
+  }
+
+  private func events(_ id: String?, _ request: Request, _ query: QueryReader) throws(ControlError) -> Response {
+    var last: UInt64?
+    for (name, text) in [("Last-Event-ID", request.headers["Last-Event-ID"]), ("lastEventId", query["lastEventId"])] {
+      guard let text, last == nil else { continue }
+      guard let number = UInt64(text) else { throw .field(name, "\(Shown.value(.string(text))) is not the id of an event, a whole number") }
+      last = number
+    }
+    guard let place = state.takeEventStream(limit: eventStreamLimit) else {
+      throw ControlError(.atCapacity, "all \(eventStreamLimit) event streams of this node are taken")
+    }
+    // The first events are asked for at once, so that an unknown recording is a 404 and no stream.
+    let stream = try EventStream(recorder: recorder, recording: id, after: last, place: place, keepAlive: eventKeepAlive)
+    return Response(200, body: .events(stream)).with("Content-Type", "text/event-stream").with("Cache-Control", "no-store")
+  }
+}
+
+extension Request {
+  /// The body as JSON.
+  fileprivate func json() throws(ControlError) -> JSONValue {
+    if let type = headers["Content-Type"], !body.isEmpty, !Request.isJSON(type) {
+      throw ControlError(.unsupportedMediaType, "Content-Type: \(Shown.cut(type)) is not application/json", field: "Content-Type")
+    }
+    do throws(JSONSyntaxError) {
+      return try JSONValue(parsing: body)
+    } catch {
+      throw ControlError(.invalidJSON, error.message)
+    }
+  }
+
+  /// `application/json` or a type built on it (RFC 6839 §3.1), with any parameters.
+  private static func isJSON(_ type: String) -> Bool {
+    let essence = type.prefix { $0 != ";" && $0 != " " && $0 != "\t" }.lowercased()
+    return essence == "application/json" || (essence.hasPrefix("application/") && essence.hasSuffix("+json"))
+  }
+}

@@ -1,0 +1,121 @@
+import Codecs
+import Ground
+package import JSON
+package import Recording
+
+extension SourceSpecification {
+  /// Reads an `rtp` source: the `source` of a start, or the body of `POST …/sources`, where `path` is empty.
+  package init(json: JSONValue, at path: String = "") throws(ControlError) {
+    if json["type"]?.stringValue == "webrtc" {
+      let field = path.isEmpty ? "type" : "\(path).type"
+      throw .field(field, "\"webrtc\" is not taken by this version; allowed is rtp")
+    }
+    let fields = try FieldReader(
+      json, at: path, knowing: ["type", "listenIp", "rtcpMux", "bundle", "port", "remote", "srtp", "tracks"])
+    let type = try fields.require("type", fields.string("type", length: 0...64), "allowed is rtp")
+    guard type == "rtp" else {
+      throw .field(fields.name("type"), "\(Shown.value(.string(type))) is not a known source type; allowed is rtp")
+    }
+    let layout = try PortLayout(fields)
+    self.init(tracks: try TrackSpecification.list(fields, layout: layout))
+    listenIP = try fields.address("listenIp").map { $0.ip }
+    rtcpMux = layout.rtcpMux
+    bundle = layout.bundle
+    port = try layout.port(fields)
+    if port != nil, !bundle {
+      throw .field(fields.name("port"), "with bundle false each track names its own port")
+    }
+    remote = try RemoteSpecification(fields)
+    srtp = try SRTPSpecification(fields)
+    try checkFamilies(fields)
+    try TrackSpecification.checkStreams(tracks, at: fields.name("tracks"), onePort: bundle)
+  }
+
+  /// A socket bound to one family of addresses never hears the other.
+  private func checkFamilies(_ fields: FieldReader) throws(ControlError) {
+    guard let listenIP, let listen = SocketAddress(ip: listenIP, port: 0) else { return }
+    let named =
+      [(remote, fields.name("remote"))] + tracks.enumerated().map { ($0.element.remote, "\(fields.name("tracks"))[\($0.offset)].remote") }
+    for (remote, path) in named {
+      guard let remote, let sender = SocketAddress(ip: remote.ip, port: 0), sender.isIPv4 != listen.isIPv4 else { continue }
+      throw .field("\(path).ip", "\(remote.ip) is not of one address family with listenIp \(listenIP)")
+    }
+  }
+}
+
+/// How a source's tracks share ports: what the rules for `port` and `remote` depend on.
+struct PortLayout {
+  var bundle = true
+  var rtcpMux = true
+
+  /// For tracks added to a source whose layout only the recorder knows.
+  init() { bundle = false }
+  init(_ source: FieldReader) throws(ControlError) {
+    bundle = try source.bool("bundle") ?? true
+    rtcpMux = try source.bool("rtcpMux") ?? true
+  }
+
+  /// A fixed listening port. Where RTCP has a port of its own, RTP's is even (RFC 3550 §11).
+  func port(_ fields: FieldReader) throws(ControlError) -> UInt16? {
+    guard let port = try fields.integer("port", 1024...65_535, "a port that can be bound") else { return nil }
+    if !rtcpMux, port % 2 == 1 {
+      throw .field(fields.name("port"), "\(port) is odd; with rtcpMux false RTP takes an even port and RTCP the next")
+    }
+    return UInt16(port)
+  }
+}
+
+extension RemoteSpecification {
+  init?(_ owner: FieldReader) throws(ControlError) {
+    guard let fields = try owner.object("remote", knowing: ["ip", "port", "rtcpPort"]) else { return nil }
+    let address = try fields.require("ip", fields.address("ip"), "the sender's address")
+    if address.high == 0, address.low == 0 || address.low == 0xffff_0000_0000 {
+      throw .field(fields.name("ip"), "\(address.ip) is no sender's address")
+    }
+    let port = try fields.require("port", fields.integer("port", 1...65_535, "a port"), "the sender's port")
+    let rtcpPort = try fields.integer("rtcpPort", 1...65_535, "a port")
+    self.init(ip: address.ip, port: UInt16(port), rtcpPort: rtcpPort.map { UInt16($0) })
+  }
+}
+
+extension SRTPSpecification {
+  /// The SDES suites taken, and the bytes of master key and salt together (RFC 4568 §6.2: 16 + 14; RFC 7714 §12: 16 + 12 and 32 + 12).
+  static let suites: [(name: String, keyBytes: Int)] = [
+    ("AES_CM_128_HMAC_SHA1_80", 30), ("AES_CM_128_HMAC_SHA1_32", 30), ("AEAD_AES_128_GCM", 28), ("AEAD_AES_256_GCM", 44),
+  ]
+
+  /// No message quotes the key, nor a suite that could be one put in the wrong place.
+  init?(_ owner: FieldReader) throws(ControlError) {
+    guard let fields = try owner.object("srtp", knowing: ["cryptoSuite", "keyBase64", "rtcp"]) else { return nil }
+    let names = Shown.either(SRTPSpecification.suites.map { $0.name })
+    let name = try fields.require("cryptoSuite", fields.string("cryptoSuite", length: 0...256), "allowed is \(names)")
+    guard let suite = SRTPSpecification.suites.first(where: { $0.name == name }) else {
+      let quotable = name.utf8.count <= 32 && name.utf8.allSatisfy { ($0 >= 65 && $0 <= 90) || ($0 >= 48 && $0 <= 57) || $0 == 95 }
+      throw .field(fields.name("cryptoSuite"), "\(quotable ? "\"\(name)\"" : "this") is not a known suite; allowed is \(names)")
+    }
+    let size = "\(suite.keyBytes) bytes for \(name)"
+    let text = try fields.require("keyBase64", fields.string("keyBase64", length: 0...256), "master key and salt, \(size)")
+    guard let key = Base64.decode(text) else { throw .field(fields.name("keyBase64"), "it is not Base64 (RFC 4648 §4)") }
+    guard key.count == suite.keyBytes else {
+      throw .field(fields.name("keyBase64"), "it holds \(key.count) bytes, but master key and salt are \(size)")
+    }
+    let rtcp: RTCPProtection
+    switch try fields.string("rtcp", length: 0...64) {
+    case nil, RTCPProtection.srtcp.rawValue: rtcp = .srtcp
+    case RTCPProtection.clear.rawValue: rtcp = .clear
+    case .some(let other): throw .field(fields.name("rtcp"), "\(Shown.value(.string(other))) is not known; allowed is srtcp or clear")
+    }
+    self.init(cryptoSuite: name, key: key, rtcp: rtcp)
+  }
+}
+
+extension FieldReader {
+  /// A literal IPv4 or IPv6 address; names are not looked up.
+  func address(_ field: String) throws(ControlError) -> SocketAddress? {
+    guard let text = try string(field, length: 1...64) else { return nil }
+    guard let address = SocketAddress(ip: text, port: 0) else {
+      throw .field(name(field), "\(Shown.value(.string(text))) is not a literal IPv4 or IPv6 address")
+    }
+    return address
+  }
+}

@@ -1,0 +1,98 @@
+import Codecs
+import Ground
+package import JSON
+package import Recording
+
+// The bodies of the calls that begin something, as the control plane writes them (control-api.md, Start).
+
+extension RecordingSpecification {
+  /// Reads the body of `POST /v1/recordings`. Errors are `invalidField` and name the field by its path.
+  package init(json: JSONValue) throws(ControlError) {
+    let body = try FieldReader(
+      json, at: "", knowing: ["room", "title", "startedBy", "metadata", "source", "participants", "outputs", "limits"])
+    let room = try body.require("room", body.string("room", length: 1...256), "the room's id, 1 to 256 characters")
+    let source = try body.require("source", body.value("source"), "where the media comes from")
+    self.init(room: room, source: try SourceSpecification(json: source, at: "source"))
+    title = try body.string("title", length: 0...1024)
+    startedBy = try body.string("startedBy", length: 1...256)
+    if let given = body.value("metadata") {
+      guard given.fields != nil else { throw body.wrongType("metadata", given, needed: "an object") }
+      let bytes = given.bytes().count
+      if bytes > 65_536 { throw .field("metadata", "it takes \(bytes) bytes, but at most 65536 are allowed") }
+      metadata = given
+    }
+    participants = try ParticipantSpecification.list(body)
+    outputs = try OutputSpecification(body)
+    limits = try Limits(body)
+  }
+}
+
+extension ParticipantSpecification {
+  fileprivate static func list(_ body: FieldReader) throws(ControlError) -> [ParticipantSpecification] {
+    var out: [ParticipantSpecification] = []
+    var known: [String: String] = [:]
+    for (path, value) in try body.array("participants", count: 0...256) ?? [] {
+      let item = try FieldReader(value, at: path, knowing: ["id", "name", "userId", "role"])
+      let id = try item.require("id", item.string("id", length: 1...256), "the participant's id, 1 to 256 characters")
+      if let first = known.updateValue(path, forKey: id) {
+        throw .field(item.name("id"), "\(Shown.value(.string(id))) is already the id of \(first)")
+      }
+      out.append(
+        ParticipantSpecification(
+          id: id, name: try item.string("name", length: 0...256), userId: try item.string("userId", length: 0...256),
+          role: try item.string("role", length: 0...256)))
+    }
+    return out
+  }
+}
+
+extension OutputSpecification {
+  fileprivate init(_ body: FieldReader) throws(ControlError) {
+    self.init()
+    guard let outputs = try body.object("outputs", knowing: ["file", "hls"]) else { return }
+    if outputs.gives("file") {
+      guard let file = try outputs.object("file", knowing: ["container"]) else {
+        throw .field("outputs.file", "the file cannot be turned off in this version")
+      }
+      if let container = try file.string("container", length: 0...64), container != FileOutput.Container.webm.rawValue {
+        throw .field("outputs.file.container", "\(Shown.value(.string(container))) is not a known container; allowed is webm")
+      }
+    }
+    if outputs.gives("hls") {
+      hls = try outputs.object("hls", knowing: ["segmentSeconds", "video", "audio", "quality"]).map(HLSOutput.init)
+    }
+  }
+}
+
+extension HLSOutput {
+  fileprivate init(_ fields: FieldReader) throws(ControlError) {
+    self.init()
+    segmentSeconds = Int(try fields.integer("segmentSeconds", 1...30, "a number of whole seconds") ?? Int64(segmentSeconds))
+    video = fields.gives("video") && fields.value("video") == nil ? .off : try fields.choice("video", Video.self) ?? video
+    audio = try fields.choice("audio", Audio.self) ?? audio
+    quality = try fields.choice("quality", Quality.self) ?? quality
+  }
+}
+
+extension Limits {
+  fileprivate init(_ body: FieldReader) throws(ControlError) {
+    self.init()
+    guard let limits = try body.object("limits", knowing: ["maxDurationSeconds", "idleTimeoutSeconds", "maxBytes"]) else { return }
+    func seconds(_ field: String) throws(ControlError) -> Double? {
+      let given = try limits.number(field, 0...604_800, "a number of seconds (0 to 604800, 0 for no limit)")
+      return given == 0 ? nil : given
+    }
+    maxDurationSeconds = try seconds("maxDurationSeconds")
+    idleTimeoutSeconds = try seconds("idleTimeoutSeconds")
+    let bytes = try limits.integer("maxBytes", 0...Int64.max, "a number of bytes, 0 for no limit")
+    maxBytes = bytes == 0 ? nil : bytes
+  }
+}
+
+extension PauseMode {
+  /// Reads the optional body of a pause: `{"mode": "cut"|"keep"}`.
+  package init(json: JSONValue) throws(ControlError) {
+    let body = try FieldReader(json, at: "", knowing: ["mode"])
+    self = try body.choice("mode", PauseMode.self) ?? .cut
+  }
+}

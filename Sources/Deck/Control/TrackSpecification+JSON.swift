@@ -1,0 +1,115 @@
+import Codecs
+import Ground
+package import JSON
+package import Recording
+
+extension TrackSpecification {
+  /// Reads the body of `POST …/sources/{source}/tracks`: `{"tracks": […]}`. Whether the source has one port or many, only the recorder
+  /// knows: it refuses a track's `port` or `remote` where the source has one for all.
+  package static func list(json: JSONValue) throws(ControlError) -> [TrackSpecification] {
+    let body = try FieldReader(json, at: "", knowing: ["tracks"])
+    let tracks = try list(body, layout: PortLayout())
+    try checkStreams(tracks, at: "tracks", onePort: false)
+    return tracks
+  }
+
+  static func list(_ owner: FieldReader, layout: PortLayout) throws(ControlError) -> [TrackSpecification] {
+    let items = try owner.require("tracks", owner.array("tracks", count: 1...64), "the streams to expect, 1 to 64")
+    var out: [TrackSpecification] = []
+    for (path, value) in items { out.append(try TrackSpecification(value, at: path, layout: layout)) }
+    return out
+  }
+
+  private init(_ value: JSONValue, at path: String, layout: PortLayout) throws(ControlError) {
+    let fields = try FieldReader(
+      value, at: path,
+      knowing: ["participant", "kind", "codec", "payloadType", "ssrc", "clockRate", "channels", "rtx", "port", "remote"])
+    let participant = try fields.require(
+      "participant", fields.string("participant", length: 1...256), "the id of the one who publishes it, 1 to 256 characters")
+    let accepted = Shown.either(Codec.received.map { $0.rawValue })
+    let name = try fields.require("codec", fields.string("codec", length: 0...64), "allowed is \(accepted)")
+    guard let codec = Codec(name: name) else {
+      throw .field(fields.name("codec"), "\(Shown.value(.string(name))) is not a codec that can be recorded; allowed is \(accepted)")
+    }
+    if let kind = try fields.choice("kind", MediaKind.self), kind != codec.kind {
+      throw .field(fields.name("kind"), "\"\(kind.rawValue)\" was given, but \(codec.rawValue) is \(codec.kind.rawValue)")
+    }
+    let payloadType = try fields.require("payloadType", fields.payloadType(), "0 to 127")
+    self.init(participant: participant, codec: codec, payloadType: payloadType, ssrc: try fields.ssrc())
+    if let rate = try fields.integer("clockRate", 1...4_294_967_295, "a clock rate in hertz"), rate != Int64(codec.clockRate.hertz) {
+      throw .field(fields.name("clockRate"), "\(rate) was given, but \(codec.rawValue) runs at \(codec.clockRate.hertz)")
+    }
+    if fields.value("channels") != nil, codec.kind != .audio {
+      throw .field(fields.name("channels"), "only audio has channels, and \(codec.rawValue) is \(codec.kind.rawValue)")
+    }
+    channels = Int(try fields.integer("channels", 1...2, "a number of channels") ?? 2)
+    if let rtx = try fields.object("rtx", knowing: ["payloadType", "ssrc"]) {
+      let type = try rtx.require("payloadType", rtx.payloadType(), "0 to 127")
+      self.rtx = RTXSpecification(payloadType: type, ssrc: try rtx.ssrc())
+    }
+    if layout.bundle {
+      for field in ["port", "remote"] where fields.value(field) != nil {
+        throw .field(fields.name(field), "with bundle true all tracks share the source's \(field)")
+      }
+    }
+    port = try layout.port(fields)
+    remote = try RemoteSpecification(fields)
+  }
+
+  /// Refuses streams that no receiver could tell apart: an SSRC given twice, a port given twice, and, where streams share a port, one
+  /// payload type for two streams of which one has no SSRC to know it by.
+  static func checkStreams(_ tracks: [TrackSpecification], at path: String, onePort: Bool) throws(ControlError) {
+    var owners: [SSRC: String] = [:]
+    var ports: [UInt16: String] = [:]
+    for (i, track) in tracks.enumerated() {
+      for (ssrc, field) in [(track.ssrc, "\(path)[\(i)].ssrc"), (track.rtx?.ssrc, "\(path)[\(i)].rtx.ssrc")] {
+        guard let ssrc else { continue }
+        if let owner = owners.updateValue(field, forKey: ssrc) { throw .field(field, "\(ssrc) is already given as \(owner)") }
+      }
+      if let port = track.port, let owner = ports.updateValue("\(path)[\(i)]", forKey: port) {
+        throw .field("\(path)[\(i)].port", "\(port) is already the port of \(owner)")
+      }
+      if let rtx = track.rtx, rtx.payloadType == track.payloadType {
+        throw .field("\(path)[\(i)].rtx.payloadType", "\(rtx.payloadType) is already the payload type of the media it repeats")
+      }
+    }
+    guard onePort else { return }
+    for (i, track) in tracks.enumerated() {
+      for (j, other) in tracks[..<i].enumerated() {
+        try checkPayloadTypes(track, "\(path)[\(i)]", other, "\(path)[\(j)]")
+      }
+    }
+  }
+
+  private static func checkPayloadTypes(
+    _ a: TrackSpecification, _ pathA: String, _ b: TrackSpecification, _ pathB: String
+  ) throws(ControlError) {
+    func clash(_ field: String, _ type: PayloadType, _ other: String) -> ControlError {
+      .field(field, "\(type) is also \(other), on the same port; give both an ssrc to tell them apart")
+    }
+    if a.payloadType == b.payloadType, a.ssrc == nil && b.ssrc == nil {
+      throw clash("\(pathA).payloadType", a.payloadType, "\(pathB).payloadType")
+    }
+    if let rtx = a.rtx, rtx.payloadType == b.payloadType, b.ssrc == nil {
+      throw clash("\(pathA).rtx.payloadType", rtx.payloadType, "\(pathB).payloadType")
+    }
+    if let rtx = b.rtx, rtx.payloadType == a.payloadType, a.ssrc == nil {
+      throw clash("\(pathA).payloadType", a.payloadType, "\(pathB).rtx.payloadType")
+    }
+  }
+}
+
+extension FieldReader {
+  /// A payload type. 72 to 76 are what RTCP packets look like when both share a port (RFC 5761 §4).
+  func payloadType() throws(ControlError) -> PayloadType? {
+    guard let type = try integer("payloadType", 0...127, "a payload type") else { return nil }
+    if (72...76).contains(type) {
+      throw .field(name("payloadType"), "\(type) cannot be told from RTCP (RFC 5761); allowed are 0 to 71 and 77 to 127")
+    }
+    return PayloadType(UInt8(type))
+  }
+
+  func ssrc() throws(ControlError) -> SSRC? {
+    try integer("ssrc", 0...4_294_967_295, "an SSRC").map { SSRC(UInt32($0)) }
+  }
+}
