@@ -1,0 +1,229 @@
+import Codecs
+package import Ground
+package import JSON
+import Track
+
+/// Where a recording stands (control-api.md, Status).
+package enum RecordingStatus: String, Sendable, CaseIterable {
+  case starting, recording, paused, processing, completed, failed, cancelled
+
+  package var isLive: Bool { self == .starting || self == .recording || self == .paused }
+  package var hasEnded: Bool { self == .completed || self == .failed || self == .cancelled }
+}
+
+/// One port, or pair, as a client is told of it.
+package struct BoundPort: Sendable {
+  /// The tracks it carries.
+  package var tracks: [String]
+  package var ip: String
+  package var port: UInt16
+  package var rtcpPort: UInt16
+  package init(tracks: [String], ip: String, port: UInt16, rtcpPort: UInt16) {
+    self.tracks = tracks
+    self.ip = ip
+    self.port = port
+    self.rtcpPort = rtcpPort
+  }
+}
+
+/// One source as a client is told of it.
+package struct SourceDescription: Sendable {
+  package var id: String
+  package var ports: [BoundPort]
+  package var specification: SourceSpecification
+  package init(id: String, ports: [BoundPort], specification: SourceSpecification) {
+    self.id = id
+    self.ports = ports
+    self.specification = specification
+  }
+}
+
+/// Everything that is known of a recording at one moment; renders as the contract's JSON, which is also `metadata.json`.
+package struct Manifest: Sendable {
+  package var id: String
+  package var specification: RecordingSpecification
+  package var status = RecordingStatus.starting
+  package var isInterrupted = false
+  package var error: ControlError?
+  package var endedBy: LimitReached?
+  package var createdAt: WallTime
+  package var startedAt: WallTime?
+  package var stoppedAt: WallTime?
+  package var completedAt: WallTime?
+  package var sources: [SourceDescription] = []
+  package var files: [FileStatus] = []
+  package var hls: [HLSStatus] = []
+  package var snapshot = TakeSnapshot()
+  /// When the snapshot was taken.
+  package var snapshotAt: WallTime
+
+  package init(id: String, specification: RecordingSpecification, createdAt: WallTime) {
+    self.id = id
+    self.specification = specification
+    self.createdAt = createdAt
+    snapshotAt = createdAt
+  }
+
+  /// The contract's recording. Keys are shown to whoever holds the control socket, and never stored: `withSecrets` false leaves them out.
+  package func json(withSecrets: Bool) -> JSONValue {
+    .object([
+      JSONField("id", .string(id)), JSONField("room", .string(specification.room)),
+      JSONField("title", JSONValue(specification.title)), JSONField("startedBy", JSONValue(specification.startedBy)),
+      JSONField("status", .string(status.rawValue)), JSONField("interrupted", .bool(isInterrupted)),
+      JSONField("error", error.map { ["code": .string($0.code.rawValue), "message": .string($0.message)] } ?? .null),
+      JSONField("endedBy", JSONValue(endedBy?.rawValue)),
+      JSONField("createdAt", .string(createdAt.rfc3339)), JSONField("startedAt", JSONValue(startedAt?.rfc3339)),
+      JSONField("stoppedAt", JSONValue(stoppedAt?.rfc3339)), JSONField("completedAt", JSONValue(completedAt?.rfc3339)),
+      JSONField("durationSeconds", .number(Manifest.rounded(snapshot.duration.seconds))),
+      JSONField("sources", .array(sources.indices.map { source($0, withSecrets: withSecrets) })),
+      JSONField("participants", .array(participants)), JSONField("pauses", .array(pauses)),
+      JSONField("files", .array(files.map(Manifest.file))), JSONField("hls", .array(hls.map(Manifest.presentation))),
+      JSONField("outputs", outputs), JSONField("limits", limits), JSONField("metadata", specification.metadata),
+    ])
+  }
+
+  package static func rounded(_ seconds: Double) -> Double { (seconds * 1000).rounded() / 1000 }
+
+  private func source(_ index: Int, withSecrets: Bool) -> JSONValue {
+    let source = sources[index]
+    let numbers = snapshot.sources.first { $0.id == source.id }
+    let state = numbers.map { $0.isRemoved ? "closed" : $0.isConnected ? "connected" : "new" } ?? "new"
+    var fields: [JSONField] = [
+      JSONField("id", .string(source.id)), JSONField("type", "rtp"), JSONField("state", .string(status.hasEnded ? "closed" : state)),
+      JSONField("ports", .array(source.ports.flatMap(Manifest.ports))),
+      JSONField("srtp", srtp(source.specification.srtp, withSecrets: withSecrets)), JSONField("answer", .null),
+      JSONField("remote", JSONValue(numbers?.remote?.description)),
+      JSONField("datagramsReceived", JSONValue(numbers?.datagramsReceived ?? 0)),
+      JSONField(
+        "datagramsDiscarded", .object((numbers?.discarded ?? []).map { JSONField($0.name, JSONValue($0.count)) })),
+    ]
+    let tracks = snapshot.tracks.filter { $0.source == index }
+    fields.append(JSONField("tracks", .array(tracks.map(track))))
+    return .object(fields)
+  }
+
+  private static func ports(_ port: BoundPort) -> [JSONValue] {
+    port.tracks.map { track in
+      [
+        "track": .string(track), "ip": .string(port.ip), "port": .integer(Int64(port.port)), "rtcpPort": .integer(Int64(port.rtcpPort)),
+      ]
+    }
+  }
+
+  private func srtp(_ srtp: SRTPSpecification?, withSecrets: Bool) -> JSONValue {
+    guard let srtp else { return .null }
+    var fields = [JSONField("cryptoSuite", .string(srtp.cryptoSuite)), JSONField("rtcp", .string(srtp.rtcp.rawValue))]
+    if withSecrets { fields.insert(JSONField("keyBase64", .string(Base64.encode(srtp.key.exposed))), at: 1) }
+    return .object(fields)
+  }
+
+  private func track(_ track: TakeSnapshot.TrackNumbers) -> JSONValue {
+    let counters = track.counters
+    let causes = PacketDiscard.allCases.compactMap { cause in
+      counters.discarded(cause) > 0 ? JSONField(cause.name, JSONValue(counters.discarded(cause))) : nil
+    }
+    return .object([
+      JSONField("id", .string(track.id)), JSONField("participant", .string(track.participant)),
+      JSONField("kind", .string(track.specification.kind.rawValue)), JSONField("codec", .string(track.specification.codec.rawValue)),
+      JSONField("payloadType", .integer(Int64(track.specification.payloadType.value))),
+      JSONField("ssrc", track.ssrc.map { .integer(Int64($0.value)) } ?? .null),
+      JSONField("clockRate", .integer(Int64(track.specification.clockRate.hertz))),
+      JSONField("packetsReceived", JSONValue(counters.packetsReceived)), JSONField("packetsLost", JSONValue(counters.packetsLost)),
+      JSONField("packetsRecovered", 0), JSONField("packetsWritten", JSONValue(counters.packetsInFrames)),
+      JSONField("packetsPending", JSONValue(track.packetsPending)), JSONField("packetsDiscarded", JSONValue(counters.packetsDiscarded)),
+      JSONField("discarded", .object(causes)), JSONField("packetsReordered", JSONValue(counters.packetsReordered)),
+      JSONField("bytesReceived", JSONValue(counters.bytesReceived)), JSONField("framesWritten", JSONValue(counters.frames)),
+      JSONField("framesDropped", JSONValue(counters.framesDropped)), JSONField("keyFrames", JSONValue(counters.keyFrames)),
+      JSONField("width", track.size.map { JSONValue($0.width) } ?? .null),
+      JSONField("height", track.size.map { JSONValue($0.height) } ?? .null),
+      JSONField("gaps", JSONValue(counters.gaps)), JSONField("gapSeconds", .number(Manifest.rounded(counters.gapDuration.seconds))),
+      JSONField("jitterMilliseconds", .number((track.jitterMilliseconds * 100).rounded() / 100)),
+      JSONField("pliSent", JSONValue(counters.pliSent)), JSONField("nackSent", 0),
+      JSONField("senderReports", JSONValue(counters.senderReports)), JSONField("ssrcChanges", JSONValue(counters.ssrcChanges)),
+      JSONField("stalled", .bool(track.isStalled)),
+      JSONField("lastPacketAt", JSONValue(track.sinceLastPacket.map { (snapshotAt + -$0).rfc3339 })),
+    ])
+  }
+
+  private var participants: [JSONValue] {
+    var ids = specification.participants.map(\.id)
+    for seen in snapshot.participants where !ids.contains(seen.id) { ids.append(seen.id) }
+    return ids.map { id in
+      let told = specification.participants.first { $0.id == id }
+      let seen = snapshot.participants.first { $0.id == id }
+      return .object([
+        JSONField("id", .string(id)), JSONField("name", JSONValue(told?.name)), JSONField("userId", JSONValue(told?.userId)),
+        JSONField("role", JSONValue(told?.role)),
+        JSONField("joinedAt", JSONValue(seen?.sinceJoined.map { (snapshotAt + -$0).rfc3339 })),
+        JSONField("leftAt", JSONValue(seen?.sinceLeft.map { (snapshotAt + -$0).rfc3339 })),
+      ])
+    }
+  }
+
+  private var pauses: [JSONValue] {
+    snapshot.pauses.map { pause in
+      .object([
+        JSONField("mode", .string(pause.mode.rawValue)), JSONField("pausedAt", .string((snapshotAt + -pause.sincePaused).rfc3339)),
+        JSONField("resumedAt", JSONValue(pause.sinceResumed.map { (snapshotAt + -$0).rfc3339 })),
+        JSONField("mediaStartSeconds", .number(Manifest.rounded(pause.mediaStart.seconds))),
+        JSONField("mediaEndSeconds", JSONValue(pause.mediaEnd.map { Manifest.rounded($0.seconds) })),
+      ])
+    }
+  }
+
+  private static func file(_ file: FileStatus) -> JSONValue {
+    .object([
+      JSONField("path", .string(file.path)), JSONField("kind", "media"), JSONField("participant", .string(file.participant)),
+      JSONField("container", .string(file.container)), JSONField("part", JSONValue(file.part)), JSONField("bytes", JSONValue(file.bytes)),
+      JSONField("startSeconds", JSONValue(file.startSeconds.map(rounded))),
+      JSONField("durationSeconds", .number(rounded(file.durationSeconds))), JSONField("sha256", JSONValue(file.sha256)),
+      JSONField("final", .bool(file.isFinal)),
+    ])
+  }
+
+  private static func presentation(_ hls: HLSStatus) -> JSONValue {
+    .object([
+      JSONField("participant", .string(hls.participant)), JSONField("playlist", .string(hls.playlist)),
+      JSONField("segments", JSONValue(hls.segments)), JSONField("live", .bool(hls.isLive)),
+      JSONField("framesSkipped", JSONValue(hls.framesSkipped)), JSONField("error", JSONValue(hls.error)),
+    ])
+  }
+
+  private var outputs: JSONValue {
+    let file: JSONValue = ["container": .string(specification.outputs.file.container.rawValue)]
+    guard let hls = specification.outputs.hls else { return ["file": file, "hls": nil] }
+    return [
+      "file": file,
+      "hls": [
+        "segmentSeconds": JSONValue(hls.segmentSeconds), "video": .string(hls.video.rawValue), "audio": .string(hls.audio.rawValue),
+        "quality": .string(hls.quality.rawValue),
+      ],
+    ]
+  }
+
+  private var limits: JSONValue {
+    [
+      "maxDurationSeconds": JSONValue(specification.limits.maxDurationSeconds),
+      "idleTimeoutSeconds": JSONValue(specification.limits.idleTimeoutSeconds),
+      "maxBytes": specification.limits.maxBytes.map { .integer($0) } ?? .null,
+    ]
+  }
+}
+
+/// Base64 with padding (RFC 4648 §4).
+enum Base64 {
+  static func encode(_ bytes: [UInt8]) -> String {
+    let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+    var out: [UInt8] = []
+    var i = 0
+    while i < bytes.count {
+      let b = (0..<3).map { i + $0 < bytes.count ? UInt32(bytes[i + $0]) : 0 }
+      let word = b[0] << 16 | b[1] << 8 | b[2]
+      for k in 0..<4 {
+        out.append(i + k <= bytes.count || k == 0 ? alphabet[Int(word >> UInt32(18 - 6 * k) & 63)] : 61)
+      }
+      i += 3
+    }
+    return String(decoding: out, as: UTF8.self)
+  }
+}

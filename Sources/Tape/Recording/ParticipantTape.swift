@@ -1,0 +1,114 @@
+import Codecs
+import Ground
+package import Mux
+
+/// One participant's WebM tape: parts one after the other, each a file. Sans-I/O but for the `TapeFiles` it is lent.
+final class ParticipantTape {
+  let participant: String
+  private let fileParticipant: String?
+  private var writer: WebMWriter?
+  private var part = 0
+  private(set) var statuses: [FileStatus] = []
+  private var openSince: MediaTime?
+
+  /// `usesPlainName`: the recording has this one participant, and its file no name but `recording`.
+  init(participant: String, usesPlainName: Bool) {
+    self.participant = participant
+    fileParticipant = usesPlainName ? nil : participant
+  }
+
+  var isOpen: Bool { part > 0 && statuses.last?.isFinal == false }
+  var bytes: Int64 { statuses.reduce(0) { $0 + $1.bytes } }
+  var finalCount: Int { statuses.reduce(0) { $0 + ($1.isFinal ? 1 : 0) } }
+  var hasOpenCluster: Bool { writer?.hasOpenCluster ?? false }
+
+  func open(_ formats: [TrackFormat], files: any TapeFiles) throws(TapeFailure) {
+    if isOpen { try finish(files: files) }
+    part += 1
+    let path = TapeNames.webm(participant: fileParticipant, part: part)
+    do {
+      writer = try WebMWriter(tracks: formats)
+    } catch {
+      throw .mux(path, error)
+    }
+    var status = FileStatus(path: path, participant: participant, container: "webm")
+    status.part = part
+    statuses.append(status)
+    try drain(files: files)
+  }
+
+  func write(_ frame: borrowing EncodedFrame, files: any TapeFiles) throws(TapeFailure) {
+    guard !statuses.isEmpty, isOpen else { return }
+    let last = statuses.count - 1
+    do {
+      try writer?.write(frame)
+    } catch {
+      throw .mux(statuses[last].path, error)
+    }
+    if statuses[last].startSeconds == nil { statuses[last].startSeconds = frame.time.seconds }
+    let end = (frame.time + frame.duration).seconds
+    statuses[last].durationSeconds = max(statuses[last].durationSeconds, end - (statuses[last].startSeconds ?? 0))
+    if (writer?.pendingBytes ?? 0) > 0 { try drain(files: files) }
+  }
+
+  /// Closes the cluster that is being filled, so that all written frames are on disk.
+  func flush(files: any TapeFiles) throws(TapeFailure) {
+    guard isOpen else { return }
+    do {
+      try writer?.closeCluster()
+    } catch {
+      throw .mux(statuses[statuses.count - 1].path, error)
+    }
+    try drain(files: files)
+  }
+
+  /// Puts index and duration in place; the file is final.
+  func finish(files: any TapeFiles) throws(TapeFailure) {
+    guard isOpen else { return }
+    let last = statuses.count - 1
+    do {
+      try writer?.finish()
+    } catch {
+      throw .mux(statuses[last].path, error)
+    }
+    try drain(files: files)
+    writer = nil
+    files.close(statuses[last].path)
+    statuses[last].isFinal = true
+  }
+
+  /// Gives the file up as it is: what is on disk stays, and recovery can finish it.
+  func abandon(files: any TapeFiles) {
+    guard isOpen else { return }
+    writer = nil
+    files.close(statuses[statuses.count - 1].path)
+  }
+
+  private func drain(files: any TapeFiles) throws(TapeFailure) {
+    let last = statuses.count - 1
+    let path = statuses[last].path
+    do {
+      try writer?.drain { (offset, bytes) throws(TapeFileError) in try files.write(path, at: offset, bytes) }
+    } catch {
+      throw .file(error)
+    }
+    statuses[last].bytes = writer?.fileBytes ?? statuses[last].bytes
+  }
+}
+
+/// Why a tape could not be written.
+package enum TapeFailure: Error, Sendable, Hashable {
+  case file(TapeFileError)
+  case mux(String, MuxError)
+
+  package var message: String {
+    switch self {
+    case .file(let error): error.message
+    case .mux(let path, let error): "\(path): \(error)"
+    }
+  }
+  package var isDiskFull: Bool {
+    if case .file(.noSpace) = self { return true }
+    return false
+  }
+}

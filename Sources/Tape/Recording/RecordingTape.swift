@@ -1,0 +1,152 @@
+package import Codecs
+package import Ground
+package import Synchronization
+
+/// Where a participant's frames go besides the WebM: the live presentation. Called on the writer's thread; must not block.
+package protocol TapeListener: AnyObject {
+  /// The participant's tape begins (again) with these tracks.
+  func open(participant: String, formats: [TrackFormat])
+  /// Answers false where it keeps no reference to the frame's bytes.
+  func receive(participant: String, _ frame: EncodedFrame) -> Bool
+  func advance(to time: MediaTime)
+  func wallClock(zero: WallTime)
+}
+
+/// What the writer tells the others of a recording: thread-safe.
+package final class TapeAccounts: Sendable {
+  /// Bytes of frames that have left the queue.
+  package let releasedBytes = Atomic<Int>(0)
+  /// Bytes of all WebM files.
+  package let fileBytes = Atomic<Int64>(0)
+  package let framesWritten = Atomic<Int>(0)
+
+  package struct State: Sendable {
+    package var files: [FileStatus] = []
+    package var hls: [HLSStatus] = []
+    /// Frames that did not reach the file: track and packets.
+    package var lost: [(track: Int, packets: Int)] = []
+    package var failure: TapeFailure?
+    package init() {}
+  }
+  package let state = Mutex(State())
+  package init() {}
+}
+
+/// Executes a recording's orders: opens, writes and finishes its participants' files. For one thread at a time.
+package final class RecordingTape {
+  private let files: any TapeFiles
+  private let listener: (any TapeListener)?
+  private let usesPlainNames: Bool
+  private let participants: [String]
+  private var tapes: [Int: ParticipantTape] = [:]
+  private var extraParticipants: [Int: String] = [:]
+  package let accounts: TapeAccounts
+  package private(set) var failure: TapeFailure?
+  /// When a cluster has been open with nothing coming, it is closed after this time.
+  private var lastWrite: Instant?
+
+  /// `participants`: by the take's numbers, those that the start declared. One alone gets the plain name.
+  package init(files: any TapeFiles, participants: [String], accounts: TapeAccounts, listener: (any TapeListener)?) {
+    self.files = files
+    self.participants = participants
+    self.accounts = accounts
+    self.listener = listener
+    usesPlainNames = participants.count == 1
+  }
+
+  package func name(_ participant: Int, _ id: String) { extraParticipants[participant] = id }
+
+  private func id(_ participant: Int) -> String {
+    participant < participants.count ? participants[participant] : extraParticipants[participant] ?? "\(participant)"
+  }
+
+  /// Executes orders. Storage of frames that nobody needs any more is handed to `recycle`.
+  package func execute(_ orders: inout [TapeOrder], at now: Instant, recycle: (consuming [UInt8]) -> Void) {
+    for i in orders.indices {
+      let order = orders[i]
+      // The array must not keep a second reference to the frame.
+      orders[i] = .advance(.zero)
+      execute(order, at: now, recycle: recycle)
+    }
+    orders.removeAll(keepingCapacity: true)
+    publish()
+  }
+
+  private func execute(_ order: consuming TapeOrder, at now: Instant, recycle: (consuming [UInt8]) -> Void) {
+    switch order {
+    case .open(let participant, let formats):
+      if tapes[participant] == nil {
+        tapes[participant] = ParticipantTape(participant: id(participant), usesPlainName: usesPlainNames && participant == 0)
+      }
+      attempt { (files) throws(TapeFailure) in try tapes[participant]?.open(formats, files: files) }
+      listener?.open(participant: id(participant), formats: formats)
+    case .frame(let participant, let frame, let packets, let track):
+      accounts.releasedBytes.add(frame.bytes.count, ordering: .relaxed)
+      lastWrite = now
+      attempt { (files) throws(TapeFailure) in try tapes[participant]?.write(frame, files: files) }
+      if failure != nil {
+        accounts.state.withLock { $0.lost.append((track, packets)) }
+      } else {
+        accounts.framesWritten.add(1, ordering: .relaxed)
+      }
+      if let listener, listener.receive(participant: id(participant), frame) { return }
+      recycle(frame.bytes)
+    case .advance(let time):
+      listener?.advance(to: time)
+    case .wallClock(let zero):
+      listener?.wallClock(zero: zero)
+    }
+  }
+
+  /// Closes clusters that have been open for half a second with nothing new. Call now and then.
+  package func tick(at now: Instant) {
+    guard let lastWrite, now - lastWrite >= .milliseconds(500) else { return }
+    self.lastWrite = nil
+    for tape in tapes.values where tape.hasOpenCluster {
+      attempt { (files) throws(TapeFailure) in try tape.flush(files: files) }
+    }
+    publish()
+  }
+
+  /// Makes every file final.
+  package func finish() {
+    for tape in tapes.values {
+      attempt { (files) throws(TapeFailure) in try tape.finish(files: files) }
+      if failure != nil { tape.abandon(files: files) }
+    }
+    publish()
+  }
+
+  private func attempt(_ body: (any TapeFiles) throws(TapeFailure) -> Void) {
+    guard failure == nil else { return }
+    do {
+      try body(files)
+    } catch {
+      failure = error
+      accounts.state.withLock { $0.failure = error }
+    }
+  }
+
+  private var publishedBytes: Int64 = -1
+  private var publishedFinal = 0
+
+  /// Shows what changed: after each closed cluster, not after each frame.
+  private func publish() {
+    var bytes: Int64 = 0
+    var final = 0
+    for tape in tapes.values {
+      bytes += tape.bytes
+      final += tape.finalCount
+    }
+    guard bytes != publishedBytes || final != publishedFinal else { return }
+    publishedBytes = bytes
+    publishedFinal = final
+    var statuses: [FileStatus] = []
+    for (_, tape) in tapes.sorted(by: { $0.key < $1.key }) {
+      statuses += tape.statuses
+    }
+    accounts.fileBytes.store(bytes, ordering: .relaxed)
+    let published = statuses
+    accounts.state.withLock { $0.files = published }
+  }
+}

@@ -1,0 +1,92 @@
+package import Codecs
+package import Ground
+import Peer
+package import Track
+
+/// A recording's media numbers at one moment: values, to be shown by another thread.
+package struct TakeSnapshot: Sendable {
+  package struct TrackNumbers: Sendable {
+    package var id: String
+    package var participant: String
+    package var source: Int
+    package var specification: TrackSpecification
+    package var ssrc: SSRC?
+    package var counters: TrackCounters
+    package var packetsPending: Int
+    package var timesAdjusted: UInt64
+    package var size: PictureSize?
+    package var jitterMilliseconds: Double
+    package var sinceLastPacket: TimeSpan?
+    package var isStalled: Bool
+    package var hasEnded: Bool
+  }
+  package struct SourceNumbers: Sendable {
+    package var id: String
+    package var isConnected: Bool
+    package var isRemoved: Bool
+    package var datagramsReceived: UInt64
+    package var discarded: [(name: String, count: UInt64)]
+    /// The sender's address, where it is known.
+    package var remote: SocketAddress?
+  }
+  package struct ParticipantNumbers: Sendable {
+    package var id: String
+    package var sinceJoined: TimeSpan?
+    package var sinceLeft: TimeSpan?
+  }
+  package struct PauseNumbers: Sendable {
+    package var mode: PauseMode
+    package var sincePaused: TimeSpan
+    package var sinceResumed: TimeSpan?
+    /// Where on the timeline the pause begins, and where it goes on.
+    package var mediaStart: MediaTime
+    package var mediaEnd: MediaTime?
+  }
+  package var tracks: [TrackNumbers] = []
+  package var sources: [SourceNumbers] = []
+  package var participants: [ParticipantNumbers] = []
+  package var pauses: [PauseNumbers] = []
+  /// How far the timeline has come with frames.
+  package var duration = MediaTime.zero
+  /// How long ago the timeline's zero was, pauses included; nil before the first frame.
+  package var sinceZero: TimeSpan?
+}
+
+extension Take {
+  /// The numbers at `now`.
+  package func snapshot(at now: Instant) -> TakeSnapshot {
+    var out = TakeSnapshot()
+    out.duration = endTime
+    let clock = Int64(bitPattern: now.nanoseconds)
+    out.sinceZero = timeline.zero.map { TimeSpan(nanoseconds: clock - $0) }
+    for entry in tracks {
+      out.tracks.append(
+        TakeSnapshot.TrackNumbers(
+          id: entry.id, participant: participants[entry.participant].id, source: entry.source, specification: entry.specification,
+          ssrc: entry.receiver.ssrc, counters: entry.receiver.counters, packetsPending: entry.receiver.packetsPending,
+          timesAdjusted: entry.timesAdjusted, size: entry.receiver.size, jitterMilliseconds: entry.receiver.statistics.jitterMilliseconds,
+          sinceLastPacket: entry.receiver.lastPacketAt.map { now - $0 }, isStalled: entry.isStalled, hasEnded: entry.hasEnded))
+    }
+    for source in sources {
+      out.sources.append(
+        TakeSnapshot.SourceNumbers(
+          id: source.id, isConnected: source.isConnected, isRemoved: source.isRemoved, datagramsReceived: source.datagramsReceived,
+          discarded: SourceDiscard.allCases.compactMap {
+            source.discarded[$0.rawValue] > 0 ? ($0.name, source.discarded[$0.rawValue]) : nil
+          }, remote: source.legs.first?.peer.remote))
+    }
+    for participant in participants {
+      out.participants.append(
+        TakeSnapshot.ParticipantNumbers(
+          id: participant.id, sinceJoined: participant.joinedAt.map { now - $0 }, sinceLeft: participant.leftAt.map { now - $0 }))
+    }
+    for pause in timeline.pauses {
+      out.pauses.append(
+        TakeSnapshot.PauseNumbers(
+          mode: pause.mode, sincePaused: TimeSpan(nanoseconds: clock - pause.from),
+          sinceResumed: pause.to.map { TimeSpan(nanoseconds: clock - $0) }, mediaStart: timeline.reached(pause.from),
+          mediaEnd: pause.to.map { timeline.reached($0) }))
+    }
+    return out
+  }
+}
