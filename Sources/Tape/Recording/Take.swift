@@ -92,6 +92,9 @@ package final class Take {
 
   // MARK: To do
 
+  /// Whether the first frame has its place.
+  package var hasMedia: Bool { timeline.zero != nil }
+
   package var hasOrders: Bool { !orders.isEmpty }
 
   /// Swaps the orders out against an empty array whose storage is used again.

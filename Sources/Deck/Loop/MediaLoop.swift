@@ -1,0 +1,253 @@
+import Ground
+import Peer
+import Recording
+import Synchronization
+
+/// One recording on a media loop. Touched by the loop's thread only.
+final class LoopTake: @unchecked Sendable {
+  let take: Take
+  let job: WriterJob
+  /// Hears events and ends, on the loop's thread; must not block.
+  let observer: any LoopObserver
+  var sockets: [LoopSocket] = []
+  var names: [(Int, String)] = []
+  var hasReportedStart = false
+  var releasedSoFar = 0
+
+  init(take: Take, job: WriterJob, observer: any LoopObserver) {
+    self.take = take
+    self.job = job
+    self.observer = observer
+  }
+}
+
+/// What a loop tells of a recording. Called on the loop's thread.
+protocol LoopObserver: AnyObject, Sendable {
+  func events(_ events: [TakeEvent], at now: Instant)
+  func mediaBegan(at now: Instant)
+  func limitReached(_ limit: LimitReached)
+  func failed(_ failure: TapeFailure)
+}
+
+/// A socket and where in its recording it belongs.
+final class LoopSocket: @unchecked Sendable {
+  let socket: DatagramSocket
+  let source: Int
+  let leg: Int
+  let port: PeerPort
+  unowned var owner: LoopTake!
+  var slot = 0
+  init(socket: DatagramSocket, source: Int, leg: Int, port: PeerPort) {
+    self.socket = socket
+    self.source = source
+    self.leg = leg
+    self.port = port
+  }
+}
+
+/// One thread that owns its sockets and the recordings on them.
+///
+/// While packets come it drains all sockets once a tick: a recorder has no latency to win, and a wake-up a packet is what receiving
+/// costs. While none come it sleeps until one does.
+final class MediaLoop: @unchecked Sendable {
+  static let tickMilliseconds: Int32 = 20
+
+  private let sockets = Poller()
+  private let commands = Poller()
+  private let waker = Waker()
+  private let mailbox = Mutex<[@Sendable (MediaLoop) -> Void]>([])
+  private let isStopping = Atomic<Bool>(false)
+  private var thread: WorkerThread?
+  private let writer: WriterThread
+
+  // The loop thread's own.
+  private var slots: [LoopSocket?] = []
+  private var freeSlots: [Int] = []
+  private var takes: [ObjectIdentifier: LoopTake] = [:]
+  private let batch = DatagramBatch()
+  let pool = BufferPool(capacity: 8192)
+  private var batches: [WriterThread.Batch] = []
+  private var spareOrders: [[TapeOrder]] = []
+  private var spareBytes: [[UInt8]] = []
+  /// Recordings on the loop, for choosing the least loaded.
+  let load = Atomic<Int>(0)
+  let packetsReceived = Atomic<UInt64>(0)
+
+  init(index: Int, writer: WriterThread) {
+    self.writer = writer
+    sockets.add(waker.descriptor, word: UInt64.max)
+    commands.add(waker.descriptor, word: UInt64.max)
+    thread = WorkerThread(name: "media-\(index)") { [unowned self] in run() }
+  }
+
+  // MARK: From other threads
+
+  /// Runs `body` on the loop's thread, soon.
+  func post(_ body: @escaping @Sendable (MediaLoop) -> Void) {
+    mailbox.withLock { $0.append(body) }
+    waker.wake()
+  }
+
+  func stop() {
+    isStopping.store(true, ordering: .releasing)
+    waker.wake()
+    thread?.join()
+  }
+
+  // MARK: On the loop's thread
+
+  func add(_ item: LoopTake) {
+    takes[ObjectIdentifier(item)] = item
+    for socket in item.sockets { add(socket, to: item) }
+  }
+
+  func add(_ socket: LoopSocket, to item: LoopTake) {
+    socket.owner = item
+    socket.slot = freeSlots.popLast() ?? slots.count
+    if socket.slot == slots.count { slots.append(socket) } else { slots[socket.slot] = socket }
+    sockets.add(socket.socket.descriptor, word: UInt64(socket.slot))
+  }
+
+  func remove(_ socket: LoopSocket) {
+    sockets.remove(socket.socket.descriptor)
+    slots[socket.slot] = nil
+    freeSlots.append(socket.slot)
+  }
+
+  /// Ends a recording: drains its sockets once more, hands the last orders over, lets go of it.
+  func end(_ item: LoopTake, at now: Instant) {
+    guard takes.removeValue(forKey: ObjectIdentifier(item)) != nil else { return }
+    for socket in item.sockets {
+      receive(socket)
+      remove(socket)
+    }
+    item.sockets.removeAll()
+    item.take.stop(at: now)
+    collect(item, at: now, isLast: true)
+    flush()
+  }
+
+  private func run() {
+    var words = [UInt64](repeating: 0, count: 256)
+    var isBusy = false
+    var nextTick = Clocks.now()
+    while !isStopping.load(ordering: .acquiring) {
+      if isBusy {
+        let wait = max(0, (nextTick - Clocks.now()).nanoseconds / 1_000_000 + 1)
+        if wait > 0, commands.wait(into: &words, milliseconds: Int32(min(wait, 100))) > 0 { obey() }
+      } else if sockets.wait(into: &words, milliseconds: takes.isEmpty ? -1 : 100) > 0 {
+        obey()
+      }
+      let now = Clocks.now()
+      guard !isBusy || now >= nextTick else { continue }
+      nextTick = now + .milliseconds(Int64(MediaLoop.tickMilliseconds))
+      isBusy = drainSockets(&words)
+      tick(at: Clocks.now())
+    }
+    obey()
+  }
+
+  private func obey() {
+    waker.clear()
+    let bodies = mailbox.withLock { bodies in
+      defer { bodies = [] }
+      return bodies
+    }
+    for body in bodies { body(self) }
+  }
+
+  /// Receives all that waits; answers whether anything did.
+  private func drainSockets(_ words: inout [UInt64]) -> Bool {
+    var any = false
+    var rounds = 0
+    // A flood must not keep the loop from its tick: what is left waits in the kernel.
+    while rounds < 64 {
+      rounds += 1
+      let ready = sockets.wait(into: &words, milliseconds: 0)
+      var got = false
+      for i in 0..<ready {
+        if words[i] == UInt64.max {
+          obey()
+        } else if Int(words[i]) < slots.count, let socket = slots[Int(words[i])] {
+          got = true
+          receive(socket)
+        }
+      }
+      any = any || got
+      if !got { break }
+    }
+    return any
+  }
+
+  private func receive(_ socket: LoopSocket) {
+    var rounds = 0
+    while rounds < 64 {
+      rounds += 1
+      let count = batch.receive(from: socket.socket)
+      guard count > 0 else { return }
+      packetsReceived.add(UInt64(count), ordering: .relaxed)
+      let now = Clocks.now()
+      let wall = Clocks.wall()
+      for i in 0..<count {
+        batch.withDatagram(i) { bytes, facts in
+          guard !facts.isTruncated else {
+            socket.owner.take.receiveOversized(source: socket.source)
+            return
+          }
+          var arrival = now
+          if let stamp = facts.stamp, stamp <= wall, wall - stamp < .milliseconds(5_000) { arrival = now - (wall - stamp) }
+          socket.owner.take.receive(
+            &bytes, from: facts.from, source: socket.source, leg: socket.leg, port: socket.port, at: arrival)
+        }
+      }
+      if count < DatagramBatch.slots { return }
+    }
+  }
+
+  private func tick(at now: Instant) {
+    for item in takes.values {
+      item.take.advance(to: now)
+      collect(item, at: now, isLast: false)
+    }
+    flush()
+  }
+
+  /// Takes what a recording has to say.
+  private func collect(_ item: LoopTake, at now: Instant, isLast: Bool) {
+    let released = item.job.accounts.releasedBytes.load(ordering: .relaxed)
+    if released != item.releasedSoFar {
+      item.take.written(bytes: released - item.releasedSoFar)
+      item.releasedSoFar = released
+    }
+    for datagram in item.take.takeOutgoing() { send(datagram, item) }
+    let events = item.take.takeEvents()
+    if item.take.hasOrders || isLast {
+      var orders = spareOrders.popLast() ?? []
+      item.take.takeOrders(into: &orders)
+      batches.append(WriterThread.Batch(job: item.job, orders: orders, isLast: isLast, names: item.names))
+      item.names.removeAll()
+    }
+    if !item.hasReportedStart, item.take.hasMedia {
+      item.hasReportedStart = true
+      item.observer.mediaBegan(at: now)
+    }
+    if !events.isEmpty { item.observer.events(events, at: now) }
+    guard !isLast else { return }
+    item.take.noteBytes(item.job.accounts.fileBytes.load(ordering: .relaxed), at: now)
+    if let limit = item.take.limitReached { item.observer.limitReached(limit) }
+  }
+
+  private func send(_ datagram: OutgoingDatagram, _ item: LoopTake) {
+    let port: PeerPort = datagram.port == .rtcp ? .rtcp : .rtp
+    guard
+      let socket = item.sockets.first(where: { $0.source == datagram.source && $0.leg == datagram.leg && $0.port == port })
+    else { return }
+    _ = socket.socket.send(datagram.bytes, to: datagram.destination)
+  }
+
+  private func flush() {
+    guard !batches.isEmpty else { return }
+    writer.submit(&batches, orders: &spareOrders, bytes: &spareBytes)
+    while let bytes = spareBytes.popLast() { pool.give(bytes) }
+  }
+}
