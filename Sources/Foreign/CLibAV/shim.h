@@ -6,3 +6,8 @@
 #include <libavutil/channel_layout.h>
 #include <libswscale/swscale.h>
 #include <libswresample/swresample.h>
+
+/// AVERROR(EAGAIN) is a macro with an argument: whether `code` says that an encoder wants more input before its next packet.
+static inline int clibav_wants_input(int code) { return code == AVERROR(EAGAIN); }
+/// AVERROR_EOF is made of characters: whether `code` says that an encoder has given its last packet.
+static inline int clibav_has_ended(int code) { return code == AVERROR_EOF; }

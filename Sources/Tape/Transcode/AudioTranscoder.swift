@@ -1,0 +1,141 @@
+package import Codecs
+package import Ground
+
+/// Makes AAC of Opus: one frame of 1024 samples after the other, on multiples of 1024 samples of the timeline, whatever comes in.
+///
+/// The decoded sound of a packet with time T starts at T, as in ffmpeg's decoding of the WebM with the same packets. Where no packet is
+/// there is silence (short losses are concealed).
+package struct AudioTranscoder: ~Copyable {
+  /// A new decoder's first 6.5 ms are its delay (pre-skip, RFC 7845 §4.2) and no sound; players leave them out.
+  private static let decoderDelay = 312
+  /// A hole of up to 60 ms is concealed, a longer one is silent.
+  private static let concealableSamples = 2880
+
+  package private(set) var counters = AudioTranscodeCounters()
+  private var decoder: OpusDecoder
+  private var encoder: AACEncoder
+  private var line: SoundLine
+  private var undelivered = Outbox<EncodedFrame>()
+  private var unheard = AudioTranscoder.decoderDelay
+  /// The sample at which the next frame put out begins.
+  private var next: Int64
+  private var isFinished = false
+  private var pcm: [Float] = []
+  private var block: [Float] = []
+
+  /// `channels`: 1 or 2. Throws `cannotOpen`.
+  package init(channels: Int, start: MediaTime = .zero) throws(TranscodeError) {
+    let frame = Int64(AACEncoder.frameSamples)
+    let first = SampleTime.index(start) / frame * frame
+    let decoder = try OpusDecoder(channels: channels)
+    let encoder = try AACEncoder(channels: channels)
+    self.decoder = decoder
+    self.encoder = encoder
+    line = SoundLine(channels: channels, start: first)
+    next = first
+  }
+
+  /// The output's format, with AudioSpecificConfig.
+  package var format: TrackFormat { encoder.format }
+  /// The earliest time that a frame not yet made can have.
+  package var horizon: MediaTime { SampleTime.time(next) }
+
+  /// Takes one Opus packet. Packets come in the order of their times. A packet that cannot be decoded is counted, and a hole. Throws
+  /// `cannotEncode`.
+  package mutating func receive(_ frame: EncodedFrame) throws(TranscodeError) {
+    guard !isFinished else { return }
+    counters.received += 1
+    let samples: Int
+    do {
+      samples = try OpusPacket(parsing: frame.bytes.span).samples
+    } catch {
+      counters.undecodable += 1
+      return
+    }
+    var stretch = 0
+    var skipped = 0
+    switch line.place(start: SampleTime.index(frame.time), samples: samples) {
+    case .follows(let by): stretch = by
+    case .hole(let missing): try fill(missing, before: frame.bytes)
+    case .overlap(let passed): skipped = min(passed, samples)
+    }
+    do {
+      try decoder.decode(frame.bytes, samples: samples, into: &pcm)
+    } catch {
+      counters.undecodable += 1
+      return
+    }
+    for index in 0..<min(unheard, samples) * line.channels { pcm[index] = 0 }
+    unheard -= min(unheard, samples)
+    line.append(pcm, skipping: skipped, stretch: stretch)
+    counters.trimmedSamples += skipped
+    if skipped == samples { counters.late += 1 }
+    counters.insertedSamples += max(stretch, 0)
+    counters.removedSamples += max(-stretch, 0)
+    try encodeBlocks()
+  }
+
+  /// Fills with silence up to `time`, so that the output goes on while nothing comes. A packet that comes for the time passed is too late.
+  /// Long silences cost time and memory in one call: advance by seconds, and poll. Throws `cannotEncode`.
+  package mutating func advance(to time: MediaTime) throws(TranscodeError) {
+    guard !isFinished else { return }
+    try silence(until: SampleTime.index(time))
+  }
+
+  /// Ends the output with the frame that holds `time`. Nothing can be received afterwards. Throws `cannotEncode`.
+  package mutating func finish(at time: MediaTime) throws(TranscodeError) {
+    guard !isFinished else { return }
+    let frame = Int64(AACEncoder.frameSamples)
+    try silence(until: SampleTime.index(time))
+    try silence(until: (line.end + frame - 1) / frame * frame)
+    isFinished = true
+    var frames: [EncodedFrame] = []
+    // The encoder has nothing to give back where it was given nothing.
+    if line.end > next { try encoder.finish(into: &frames) }
+    deliver(frames, until: line.end)
+  }
+
+  /// The next frame, as one of track 0; nil when there is none yet.
+  package mutating func poll() -> EncodedFrame? { undelivered.take() }
+
+  private mutating func fill(_ missing: Int, before packet: [UInt8]) throws(TranscodeError) {
+    let granules = (missing + OpusDecoder.granuleSamples / 2) / OpusDecoder.granuleSamples
+    if !line.isSilent, missing <= Self.concealableSamples,
+      (try? decoder.conceal(granules: granules, before: packet, into: &pcm)) != nil
+    {
+      // To the nearest 2.5 ms: the line absorbs the rest like any small disagreement.
+      line.append(pcm)
+      counters.concealedSamples += pcm.count / line.channels
+    } else {
+      try silence(until: line.end + Int64(missing))
+    }
+  }
+
+  private mutating func silence(until end: Int64) throws(TranscodeError) {
+    while line.end < end {
+      let samples = Int(min(end - line.end, Int64(AACEncoder.frameSamples)))
+      line.appendSilence(samples)
+      counters.silentSamples += samples
+      try encodeBlocks()
+    }
+  }
+
+  private mutating func encodeBlocks() throws(TranscodeError) {
+    var frames: [EncodedFrame] = []
+    while let start = line.takeBlock(of: AACEncoder.frameSamples, into: &block) {
+      try encoder.encode(block, at: start, into: &frames)
+    }
+    deliver(frames, until: .max)
+  }
+
+  private mutating func deliver(_ frames: [EncodedFrame], until end: Int64) {
+    for frame in frames {
+      // The first frame only primes the decoder: its sound lies before the output's begin.
+      let start = SampleTime.index(frame.time)
+      guard start >= next, start < end else { continue }
+      next = start + Int64(AACEncoder.frameSamples)
+      counters.framesOut += 1
+      undelivered.append(frame)
+    }
+  }
+}
