@@ -8,16 +8,11 @@ final class ByteSink {
     var offset: Int64
     var start: Int
   }
-  private struct Overlay {
-    var offset: Int64
-    var bytes: [UInt8]
-  }
   /// What the buffer may keep between two drains: above it, one large burst would stay in memory for a whole recording.
   private static let keptCapacityBytes = 4 << 20
 
   private var bytes: [UInt8] = []
   private var orders: [Order] = []
-  private var overlays: [Overlay] = []
   /// Where the next write goes.
   private(set) var position: Int64 = 0
   /// The end of the file once every order so far is carried out.
@@ -46,23 +41,17 @@ final class ByteSink {
     forget(done)
   }
 
-  /// Lays `patch` over whatever is, or will be, written at `offset`. Bytes that the file already has there are ordered to be
-  /// replaced; the write position stays.
-  func overlay(_ patch: [UInt8], at offset: Int64) {
-    overlays.removeAll { $0.offset == offset && $0.bytes.count == patch.count }
-    overlays.append(Overlay(offset: offset, bytes: patch))
-    let written = Int(min(Int64(patch.count), length - offset))
-    guard written > 0 else { return }
+  /// Orders `patch` to replace what the file has at `offset`. The write position stays.
+  func replace(at offset: Int64, with patch: [UInt8]) {
     begin(at: offset)
-    bytes.append(contentsOf: patch[..<written])
+    bytes.append(contentsOf: patch)
+    length = max(length, offset + Int64(patch.count))
   }
 
   /// Takes bytes at the write position, which moves behind them.
   func write(_ count: Int, append: (inout [UInt8]) -> Void) {
     begin(at: position)
-    let start = bytes.count
     append(&bytes)
-    for overlay in overlays { apply(overlay, from: start, count: count) }
     position += Int64(count)
     length = max(length, position)
   }
@@ -78,15 +67,6 @@ final class ByteSink {
   private func begin(at offset: Int64) {
     if let last = orders.last, last.offset + Int64(bytes.count - last.start) == offset { return }
     orders.append(Order(offset: offset, start: bytes.count))
-  }
-
-  private func apply(_ overlay: Overlay, from start: Int, count: Int) {
-    let first = max(overlay.offset, position)
-    let end = min(overlay.offset + Int64(overlay.bytes.count), position + Int64(count))
-    guard first < end else { return }
-    for offset in first..<end {
-      bytes[start + Int(offset - position)] = overlay.bytes[Int(offset - overlay.offset)]
-    }
   }
 
   private func forget(_ count: Int) {

@@ -11,8 +11,6 @@ import Codecs
   let io: ByteSinkContext
   /// The header as it was written: the places in it that are filled in later.
   let header: WebMHeader
-  /// Where the duration goes.
-  let durationOffset: Int64
   private let format: UnsafeMutablePointer<AVFormatContext>
   private let packet: UnsafeMutablePointer<AVPacket>
   // The muxer keeps the last audio packet until the next packet comes. Two buffers take turns under it, so that it shares them
@@ -42,7 +40,7 @@ import Codecs
       throw error
     }
     io.flush()
-    guard let header = try? WebMHeader(io.sink.pending), let duration = header.durationOffset, header.tracks.count == formats.count
+    guard let header = try? WebMHeader(io.sink.pending), header.durationOffset != nil, header.tracks.count == formats.count
     else {
       unsafe av_packet_free(&packet)
       unsafe avformat_free_context(format)
@@ -50,7 +48,6 @@ import Codecs
     }
     self.io = io
     self.header = header
-    durationOffset = Int64(duration)
     unsafe self.format = format
     unsafe self.packet = allocated
   }
@@ -64,15 +61,15 @@ import Codecs
     unsafe av_buffer_unref(&buffers.1)
   }
 
-  /// Hands one frame to the muxer. Times in milliseconds.
-  mutating func write(_ bytes: [UInt8], track: Int, isAudio: Bool, isKey: Bool, timestamp: Int64, duration: Int64) throws(MuxError) {
+  /// Hands one frame to the muxer. `timestamp` in milliseconds.
+  mutating func write(_ bytes: [UInt8], track: Int, isAudio: Bool, isKey: Bool, timestamp: Int64) throws(MuxError) {
     let code =
       isAudio
-      ? writeAudio(bytes, track: track, timestamp: timestamp, duration: duration)
+      ? writeAudio(bytes, track: track, timestamp: timestamp)
       : unsafe bytes.withUnsafeBufferPointer { bytes in
         unsafe packet.pointee.data = UnsafeMutablePointer(mutating: bytes.baseAddress)
         unsafe packet.pointee.flags = isKey ? AV_PKT_FLAG_KEY : 0
-        return send(size: bytes.count, track: track, timestamp: timestamp, duration: duration)
+        return send(size: bytes.count, track: track, timestamp: timestamp)
       }
     guard code >= 0 else { throw .library(.frame, code: code) }
     held = isAudio ? (track, timestamp) : nil
@@ -84,7 +81,7 @@ import Codecs
       // An empty audio packet makes the muxer write the one that it keeps, and is not kept itself.
       unsafe packet.pointee.data = format.pointee.streams[held.track]?.pointee.codecpar.pointee.extradata
       unsafe packet.pointee.flags = AV_PKT_FLAG_KEY
-      let code = send(size: 0, track: held.track, timestamp: held.timestamp, duration: 0)
+      let code = send(size: 0, track: held.track, timestamp: held.timestamp)
       self.held = nil
       guard code >= 0 else { throw .library(.cluster, code: code) }
     }
@@ -93,14 +90,7 @@ import Codecs
     io.flush()
   }
 
-  /// Writes cues, seek head and sizes. Nothing may be written afterwards.
-  mutating func writeTrailer() throws(MuxError) {
-    let code = unsafe av_write_trailer(format)
-    guard code >= 0 else { throw .library(.trailer, code: code) }
-    io.flush()
-  }
-
-  private mutating func writeAudio(_ bytes: [UInt8], track: Int, timestamp: Int64, duration: Int64) -> Int32 {
+  private mutating func writeAudio(_ bytes: [UInt8], track: Int, timestamp: Int64) -> Int32 {
     if unsafe audioBuffer == nil || audioBuffer!.pointee.size < bytes.count {
       let code = unsafe av_buffer_realloc(&audioBuffer, bytes.count.nextBufferSize)
       guard code >= 0 else { return code }
@@ -112,18 +102,19 @@ import Codecs
     unsafe packet.pointee.buf = buffer
     unsafe packet.pointee.data = data
     unsafe packet.pointee.flags = AV_PKT_FLAG_KEY
-    let code = send(size: bytes.count, track: track, timestamp: timestamp, duration: duration)
+    let code = send(size: bytes.count, track: track, timestamp: timestamp)
     unsafe packet.pointee.buf = nil
     unsafe swap(&audioBuffer, &heldAudioBuffer)
     return code
   }
 
-  private func send(size: Int, track: Int, timestamp: Int64, duration: Int64) -> Int32 {
+  private func send(size: Int, track: Int, timestamp: Int64) -> Int32 {
+    // Any duration keeps the muxer from working one out; none gets into the file.
     unsafe packet.pointee.size = Int32(size)
     unsafe packet.pointee.stream_index = Int32(track)
     unsafe packet.pointee.pts = timestamp
     unsafe packet.pointee.dts = timestamp
-    unsafe packet.pointee.duration = duration
+    unsafe packet.pointee.duration = 1
     let code = unsafe av_write_frame(format, packet)
     unsafe packet.pointee.data = nil
     return code

@@ -20,6 +20,7 @@ struct WebMHeader {
   var segmentSize: Int64?
   /// What libavformat keeps free for the seek head: from the segment's start to the first element of use.
   var seekHeadSpace = 0..<0
+  var hasSeekHead = false
   /// Where the seek head says that the cues are, counted from the file's start.
   var cuesOffset: Int64?
   var infoOffset = 0
@@ -41,7 +42,7 @@ struct WebMHeader {
     let docType = MatroskaChildren(bytes, in: body).first { $0.element.id == MatroskaID.docType }
     guard let docType, bytes[docType.payload].elementsEqual("webm".utf8) else { throw .notWebM }
     guard let segment = MatroskaElement(bytes, at: body.upperBound) else { throw .headerCut }
-    guard segment.id == MatroskaID.segment, segment.sizeLength == 8 else { throw .foreignLayout }
+    guard segment.id == MatroskaID.segment, segment.sizeLength == WebMHeader.segmentSizeLength else { throw .foreignLayout }
     segmentStart = body.upperBound + segment.headLength
     segmentSize = segment.size
     end = segmentStart
@@ -73,6 +74,7 @@ struct WebMHeader {
   }
 
   private mutating func readSeekHead(_ bytes: [UInt8], _ payload: Range<Int>) {
+    hasSeekHead = true
     for (seek, fields) in MatroskaChildren(bytes, in: payload) where seek.id == MatroskaID.seek {
       var isCues = false
       var position: Int64?
@@ -131,17 +133,13 @@ struct WebMHeader {
     return track
   }
 
+  /// How long the segment's size field is: long enough for every size.
+  static let segmentSizeLength = 8
   /// How long the element is that says the duration.
   static let durationLength = 11
 
   /// A side of a picture as it stands in the header: two bytes, zero-padded where one would do.
   static func twoBytes(_ side: Int) -> [UInt8] { [UInt8(truncatingIfNeeded: side >> 8), UInt8(truncatingIfNeeded: side)] }
-
-  static func durationElement(_ milliseconds: Int64) -> [UInt8] {
-    var bytes: [UInt8] = []
-    bytes.appendMatroska(MatroskaID.duration, float: Double(milliseconds))
-    return bytes
-  }
 }
 
 extension Codec {

@@ -7,8 +7,6 @@ struct WebMTrackClock {
   private(set) var last: Int64?
   /// Where the last frame ends.
   private(set) var end: Int64 = 0
-  /// How long the last frame was taken to be.
-  var lastDuration: Int64 { end - (last ?? 0) }
 
   /// Places a frame: at `milliseconds`, or one after the last frame where that is later. `duration`: zero where unknown; the frame
   /// then counts as long as its distance from the one before, within the bound.

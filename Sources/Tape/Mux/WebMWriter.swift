@@ -30,6 +30,7 @@ package struct WebMWriter: ~Copyable {
 
   private var context: WebMContext
   private var tracks: [Track]
+  private var cues = WebMCues()
   private let clusterMilliseconds: Int64
   /// The first frame's time in the open cluster; nil while none is open.
   private var clusterStart: Int64?
@@ -83,11 +84,11 @@ package struct WebMWriter: ~Copyable {
       let distance = placed - start
       if distance >= clusterMilliseconds || distance < -WebMWriter.longestStepBack || (frame.isKey && !isAudio) { try closeCluster() }
     }
-    if clusterStart == nil { clusterStart = placed }
-    // The muxer's own duration is the largest timestamp plus duration, so the delay comes off the one as it goes on the other.
-    try context.write(
-      frame.bytes, track: frame.track, isAudio: isAudio, isKey: frame.isKey, timestamp: placed + delay,
-      duration: max(0, tracks[frame.track].clock.lastDuration - delay))
+    if clusterStart == nil {
+      clusterStart = placed
+      if isAudio || frame.isKey { noteCue(track: frame.track, timestamp: placed + delay) }
+    }
+    try context.write(frame.bytes, track: frame.track, isAudio: isAudio, isKey: frame.isKey, timestamp: placed + delay)
   }
 
   /// Ends the open cluster, if there is one: every frame written so far is then among the pending bytes. Throws `library`.
@@ -107,18 +108,31 @@ package struct WebMWriter: ~Copyable {
 
   private func declare(_ size: PictureSize, track: Int) {
     guard let offsets = tracks[track].sizeOffsets else { return }
-    context.io.sink.overlay(WebMHeader.twoBytes(size.width), at: offsets.width)
-    context.io.sink.overlay(WebMHeader.twoBytes(size.height), at: offsets.height)
+    context.io.sink.replace(at: offsets.width, with: WebMHeader.twoBytes(size.width))
+    context.io.sink.replace(at: offsets.height, with: WebMHeader.twoBytes(size.height))
   }
 
-  /// Ends the file: duration, cues, seek head and segment size. What it orders is small whatever the file's length. A second call
+  /// Ends the file: cues, duration, seek head and segment size. What it orders is small whatever the file's length. A second call
   /// throws `finished`; otherwise `library`.
   package mutating func finish() throws(MuxError) {
     guard !isFinished else { throw .finished }
     try closeCluster()
     isFinished = true
-    context.io.sink.overlay(WebMHeader.durationElement(duration.nanoseconds / 1_000_000), at: context.durationOffset)
-    try context.writeTrailer()
+    let sink = context.io.sink
+    let (append, patches) = WebMIndex.finish(
+      context.header, cues.cues, end: sink.length, durationMilliseconds: duration.nanoseconds / 1_000_000)
+    sink.replace(at: sink.length, with: append)
+    for patch in patches { sink.replace(at: patch.offset, with: patch.bytes) }
+  }
+
+  /// Notes the cluster that is about to open with a frame of that timestamp: its head, its own timestamp, then the frame's block.
+  private mutating func noteCue(track: Int, timestamp: Int64) {
+    var clusterTimestamp: [UInt8] = []
+    clusterTimestamp.appendMatroska(MatroskaID.timestamp, unsigned: timestamp)
+    cues.note(
+      WebMCues.Cue(
+        timestamp: timestamp, isVideo: !tracks[track].isAudio, track: context.header.tracks[track].number,
+        clusterPosition: context.io.sink.length - Int64(context.header.segmentStart), relativePosition: Int64(clusterTimestamp.count)))
   }
 
   /// Lends each pending order, oldest first, and forgets it: `bytes` belong at `offset` of the file, over whatever is there. They are

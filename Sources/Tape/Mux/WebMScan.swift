@@ -1,0 +1,188 @@
+import Codecs
+import Ground
+
+/// Walks a file's clusters and finds how far it is whole.
+struct WebMScan {
+  /// A cluster's head and, where it has one, its first block.
+  private struct Cluster {
+    var offset: Int64
+    var head: MatroskaElement
+    /// Where its payload begins, and where it ends by its size.
+    var start: Int64
+    var end: Int64
+    var timestamp: Int64
+    var blocks: Int64
+    var first: Block?
+  }
+  private struct Block {
+    var offset: Int64
+    /// An index into the header's tracks.
+    var track: Int
+    var timestamp: Int64
+    var isKey: Bool
+    var payload: Range<Int64>
+  }
+  /// How many clusters at the end are looked into at least: 40 s of our writer's at its default, which is more than a kernel lets
+  /// lie unwritten.
+  private static let checkedClusters = 80
+  /// What is read at a time to see a cluster's head and first block, and to go through its blocks.
+  private static let headBytes = 512
+  private static let blockBytes = 16 << 10
+  /// In milliseconds: 34 years. What is later is damage, and sums of what is earlier stay in range.
+  private static let latestTimestamp: Int64 = 1 << 40
+
+  /// No Opus packet is longer: 48 frames of 1275 bytes with their lengths (RFC 6716 §3.2).
+  private static let longestSound: Int64 = 1 << 16
+  private static let vp8HeadBytes: Int64 = 10
+
+  let header: WebMHeader
+  private(set) var cues = WebMCues()
+  private(set) var facts = WebMFacts()
+  /// Where what is kept ends.
+  private(set) var keptEnd: Int64
+  /// The new size of a last cluster of which only a part is kept.
+  private(set) var shortened: WebMPatch?
+  private var window: WebMWindow
+  private var tail: [Cluster] = []
+
+  init(_ header: WebMHeader, _ window: WebMWindow) {
+    self.header = header
+    self.window = window
+    keptEnd = Int64(header.end)
+    facts.tracks = header.tracks.map {
+      WebMFacts.Track(codec: $0.codec, channels: $0.channels, size: $0.codec.kind == .video ? $0.size : nil)
+    }
+  }
+
+  /// Goes from cluster to cluster by their sizes, to the first place where none begins.
+  mutating func walkClusters() throws(WebMRecoveryError) {
+    window.chunkBytes = WebMScan.headBytes
+    while let cluster = try cluster(at: keptEnd) {
+      facts.clusters += 1
+      noteCue(cluster)
+      tail.append(cluster)
+      if tail.count == 2 * WebMScan.checkedClusters { tail.removeFirst(WebMScan.checkedClusters) }
+      keptEnd = min(cluster.end, window.length)
+      if cluster.end >= window.length { break }
+    }
+    facts.bytesKept = keptEnd
+    facts.keyFrames = cues.videoCount
+  }
+
+  /// Whether the file is as a writer leaves it that came to its end. To be asked after `walkClusters`.
+  mutating func isFinished(fileLength: Int64) throws(WebMRecoveryError) -> Bool {
+    guard let size = header.segmentSize, Int64(header.segmentStart) + size == fileLength, header.hasSeekHead else { return false }
+    if cues.cues.isEmpty { return keptEnd == fileLength }
+    guard header.duration != nil, header.cuesOffset == keptEnd, let element = try window.element(at: keptEnd) else { return false }
+    return element.id == MatroskaID.cues && element.size.map { keptEnd + Int64(element.headLength) + $0 == fileLength } == true
+  }
+
+  /// Takes the file's last bytes for not written.
+  mutating func forgetTail(_ bytes: Int64) {
+    window.length -= bytes
+    keptEnd = min(keptEnd, window.length)
+  }
+
+  /// Looks into the last clusters, block by block, and gives up what follows the first damage. Finds the duration on the way.
+  mutating func checkTail() throws(WebMRecoveryError) {
+    window.chunkBytes = WebMScan.blockBytes
+    var clocks = [WebMTrackClock](repeating: WebMTrackClock(), count: header.tracks.count)
+    for (index, cluster) in tail.enumerated() {
+      let end = try check(cluster, &clocks)
+      guard end < cluster.end else { continue }
+      if end > cluster.blocks {
+        keptEnd = end
+        var size: [UInt8] = []
+        size.appendMatroskaSize(end - cluster.start, length: cluster.head.sizeLength)
+        shortened = WebMPatch(offset: cluster.start - Int64(cluster.head.sizeLength), bytes: size)
+      } else {
+        keptEnd = cluster.offset
+      }
+      facts.clusters -= tail.count - index - (end > cluster.blocks ? 1 : 0)
+      break
+    }
+    cues.cut(at: keptEnd - Int64(header.segmentStart))
+    facts.keyFrames = cues.videoCount
+    facts.bytesKept = keptEnd
+    facts.duration = .milliseconds(clocks.reduce(0) { max($0, $1.end) })
+  }
+
+  /// Where the last whole block of a cluster ends. In a cluster that is cut, a block must look like its codec's too.
+  private mutating func check(_ cluster: Cluster, _ clocks: inout [WebMTrackClock]) throws(WebMRecoveryError) -> Int64 {
+    let isCut = cluster.end > window.length
+    var end = cluster.blocks
+    while let block = try block(at: end, in: cluster) {
+      let track = header.tracks[block.track]
+      var duration: Int64 = 0
+      switch track.codec {
+      case .opus:
+        let held = try window.hold(block.payload.lowerBound, Int(min(Int64(block.payload.count), WebMScan.longestSound)))
+        if let packet = try? OpusPacket(parsing: window.bytes.span.extracting(held)) {
+          duration = MediaTime(nanoseconds: packet.duration.nanoseconds).milliseconds
+        } else if isCut {
+          return end
+        }
+      case .vp8, .h264, .aac:
+        guard isCut else { break }
+        let held = try window.hold(block.payload.lowerBound, Int(min(Int64(block.payload.count), WebMScan.vp8HeadBytes)))
+        if (try? VP8FrameHeader(parsing: window.bytes.span.extracting(held)))?.isKey != block.isKey { return end }
+      }
+      _ = clocks[block.track].place(block.timestamp - track.delayMilliseconds, duration: duration)
+      end = block.payload.upperBound
+    }
+    return end
+  }
+
+  /// The cluster at a place: of known size, beginning with its timestamp. Nil where there is none, or only a part of its head.
+  private mutating func cluster(at offset: Int64) throws(WebMRecoveryError) -> Cluster? {
+    guard let head = try window.element(at: offset), head.id == MatroskaID.cluster, let size = head.size else { return nil }
+    let start = offset + Int64(head.headLength)
+    // Sizes have at most 56 bits, and offsets are those of a real file: the sum stays in range.
+    let end = start + size
+    let held = try window.hold(start, Int(min(size, 10)))
+    guard let timestamp = MatroskaElement(window.bytes, at: held.lowerBound), timestamp.id == MatroskaID.timestamp,
+      let count = timestamp.size, count <= 8, timestamp.headLength + Int(count) <= held.count
+    else { return nil }
+    let first = held.lowerBound + timestamp.headLength
+    guard let value = window.bytes.matroskaUnsigned(first..<first + Int(count)), value < WebMScan.latestTimestamp else { return nil }
+    var cluster = Cluster(
+      offset: offset, head: head, start: start, end: end, timestamp: value, blocks: start + Int64(timestamp.headLength) + count)
+    cluster.first = try block(at: cluster.blocks, in: cluster)
+    return cluster
+  }
+
+  /// The block at a place in a cluster, if it is whole (RFC 9559 §10.3):
+  ///
+  ///     +------------+---------------+----------------------+-----------------+-- - - -
+  ///     | A3, size   | track, 1 byte | timestamp, 16 signed | flags: key 0x80 | frame
+  ///     +------------+---------------+----------------------+-----------------+-- - - -
+  private mutating func block(at offset: Int64, in cluster: Cluster) throws(WebMRecoveryError) -> Block? {
+    let limit = min(cluster.end, window.length)
+    guard offset < limit, let head = try window.element(at: offset), head.id == MatroskaID.simpleBlock, let size = head.size else {
+      return nil
+    }
+    let start = offset + Int64(head.headLength)
+    guard size > 4, start + size <= limit else { return nil }
+    let held = try window.hold(start, 4)
+    guard held.count == 4 else { return nil }
+    let bytes = window.bytes[held]
+    let number = Int64(bytes[held.lowerBound] & 0x7F)
+    // The lacing bits are never ours.
+    guard bytes[held.lowerBound] & 0x80 != 0, bytes[held.lowerBound + 3] & 0x06 == 0,
+      let track = header.tracks.firstIndex(where: { $0.number == number })
+    else { return nil }
+    let relative = Int16(bitPattern: UInt16(bytes[held.lowerBound + 1]) << 8 | UInt16(bytes[held.lowerBound + 2]))
+    return Block(
+      offset: offset, track: track, timestamp: cluster.timestamp + Int64(relative), isKey: bytes[held.lowerBound + 3] & 0x80 != 0,
+      payload: start + 4..<start + size)
+  }
+
+  private mutating func noteCue(_ cluster: Cluster) {
+    guard let block = cluster.first, block.isKey else { return }
+    let track = header.tracks[block.track]
+    cues.note(
+      WebMCues.Cue(
+        timestamp: block.timestamp, isVideo: track.codec.kind == .video, track: track.number,
+        clusterPosition: cluster.offset - Int64(header.segmentStart), relativePosition: block.offset - cluster.start))
+  }
+}
