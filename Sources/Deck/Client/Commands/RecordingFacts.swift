@@ -1,0 +1,85 @@
+package import JSON
+
+/// What the client shows of a recording, read from the contract's JSON; what is missing there reads as nothing.
+package struct RecordingFacts {
+  struct Track {
+    /// Unique within the recording: the source's and the track's id.
+    var key: String
+    var id: String
+    var participant: String
+    var kind: String
+    var codec: String
+    var ssrc: Int64?
+    var picture: String?
+    var packetsReceived: Int64
+    var packetsLost: Int64
+    var packetsDiscarded: Int64
+    var bytesReceived: Int64
+    var framesWritten: Int64
+    var framesDropped: Int64
+    var keyFrames: Int64
+    var jitterMilliseconds: Double?
+    /// Where to send its media: `ip:port`, and the RTCP port where that is another.
+    var address: String?
+    var rtcpPort: Int64?
+  }
+  struct Source {
+    var id: String
+    var type: String
+    var state: String
+    var cryptoSuite: String?
+    var tracks: [Track]
+  }
+  let json: JSONValue
+  let sources: [Source]
+
+  package init(_ json: JSONValue) {
+    self.json = json
+    sources = (json["sources"]?.arrayValue ?? []).map { RecordingFacts.source($0) }
+  }
+
+  var id: String { text("id") ?? "?" }
+  var room: String { text("room") ?? "" }
+  var status: String { text("status") ?? "?" }
+  var hasEnded: Bool { ["completed", "failed", "cancelled"].contains(status) }
+  var isInterrupted: Bool { json["interrupted"]?.boolValue == true }
+  var durationSeconds: Double { json["durationSeconds"]?.doubleValue ?? 0 }
+  var startedAt: String? { text("startedAt") ?? text("createdAt") }
+  var tracks: [Track] { sources.flatMap(\.tracks) }
+  var files: [JSONValue] { json["files"]?.arrayValue ?? [] }
+  /// All files together.
+  var bytes: Int64 { files.reduce(0) { $0 + ($1["bytes"]?.integerValue ?? 0) } }
+  /// Why it failed: the error's message, or the error itself where it is a text.
+  var failure: String? { json["error"]?["message"]?.stringValue ?? text("error") }
+
+  func text(_ field: String) -> String? { json[field]?.stringValue }
+
+  private static func source(_ json: JSONValue) -> Source {
+    let id = json["id"]?.stringValue ?? "?"
+    let ports = json["ports"]?.arrayValue ?? []
+    let tracks = (json["tracks"]?.arrayValue ?? []).map { track($0, source: id, ports: ports) }
+    return Source(
+      id: id, type: json["type"]?.stringValue ?? "?", state: json["state"]?.stringValue ?? "?",
+      cryptoSuite: json["srtp"]?["cryptoSuite"]?.stringValue, tracks: tracks)
+  }
+
+  private static func track(_ json: JSONValue, source: String, ports: [JSONValue]) -> Track {
+    func count(_ field: String) -> Int64 { json[field]?.integerValue ?? 0 }
+    let id = json["id"]?.stringValue ?? "?"
+    // A port of its own, or the one that all tracks share.
+    let port = ports.first { $0["track"]?.stringValue == id } ?? ports.first { $0["track"]?.stringValue == nil }
+    var picture: String?
+    if let width = json["width"]?.integerValue, let height = json["height"]?.integerValue, width > 0 { picture = "\(width)x\(height)" }
+    var address: String?
+    if let ip = port?["ip"]?.stringValue, let number = port?["port"]?.integerValue {
+      address = ip.contains(":") ? "[\(ip)]:\(number)" : "\(ip):\(number)"
+    }
+    return Track(
+      key: source + "/" + id, id: id, participant: json["participant"]?.stringValue ?? "",
+      kind: json["kind"]?.stringValue ?? "", codec: json["codec"]?.stringValue ?? "", ssrc: json["ssrc"]?.integerValue,
+      picture: picture, packetsReceived: count("packetsReceived"), packetsLost: count("packetsLost"),
+      packetsDiscarded: count("packetsDiscarded"), bytesReceived: count("bytesReceived"), framesWritten: count("framesWritten"),
+      framesDropped: count("framesDropped"), keyFrames: count("keyFrames"),
+      jitterMilliseconds: json["jitterMilliseconds"]?.doubleValue, address: address, rtcpPort: port?["rtcpPort"]?.integerValue)
+  }
+}

@@ -1,0 +1,51 @@
+import JSON
+
+/// `start`: asks for a recording and says where to send.
+enum StartCommand {
+  static func run(_ session: Session) throws(CommandFailure) -> Int32 {
+    let parsed = session.parsed
+    let specification = try specification(session)
+    let answer = try session.call("POST", ["v1", "recordings"], body: specification)
+    let recording = RecordingFacts(try session.json(of: answer))
+    if session.isQuiet {
+      try session.print(recording.id)
+    } else if session.isJSON {
+      try session.print(answer)
+    } else {
+      try session.print([recording.id] + destinations(recording).lines(style: session.style, width: session.width))
+    }
+    return parsed.isOn("watch") ? try WatchCommand.watch(recording.id, session) : 0
+  }
+
+  /// Where each track's media is expected.
+  static func destinations(_ recording: RecordingFacts) -> TextTable {
+    var table = TextTable([
+      .init("TRACK"), .init("PARTICIPANT", flexible: true), .init("KIND"), .init("CODEC"), .init("SSRC", right: true), .init("SEND RTP TO"),
+      .init("RTCP PORT", right: true),
+    ])
+    for track in recording.tracks {
+      table.add([
+        .init(track.id), .init(track.participant), .init(track.kind), .init(track.codec), .init(track.ssrc.map { "\($0)" } ?? "any"),
+        .init(track.address ?? "-"), .init(track.rtcpPort.map { "\($0)" } ?? "-"),
+      ])
+    }
+    return table
+  }
+
+  private static func specification(_ session: Session) throws(CommandFailure) -> JSONValue {
+    guard let file = session.parsed.text("file") else { return try StartSpecification.json(session.parsed, session.console) }
+    let beside: Set = ["file", "watch", "quiet", "json", "control"]
+    if let other = session.parsed.command.flags.first(where: { session.parsed.origin(of: $0.long) != nil && !beside.contains($0.long) }) {
+      throw .usage("--\(other.long) cannot be given beside --file, which says everything")
+    }
+    do {
+      return try JSONValue(parsing: StartSpecification.read(file, session.console))
+    } catch let error as JSONSyntaxError {
+      throw .failed("\(file == "-" ? "standard input" : file) is no JSON: \(error.message)")
+    } catch let error as CommandFailure {
+      throw error
+    } catch {
+      throw .failed("\(error)")
+    }
+  }
+}
