@@ -1,0 +1,54 @@
+package import Codecs
+package import Ground
+import SDP
+
+/// What a payload type means in a capture.
+package struct PayloadFormat: Sendable, Hashable, CustomStringConvertible {
+  /// The name in SDP: `opus`, `VP8`, `rtx` … Compared without case.
+  package var encoding: String
+  package var clockRate: ClockRate
+  /// Audio only, where told.
+  package var channels: Int?
+  /// For `rtx`: the payload type of the packets that it repeats (RFC 4588 §8.6).
+  package var repaired: PayloadType?
+
+  package init(encoding: String, clockRate: ClockRate, channels: Int? = nil, repaired: PayloadType? = nil) {
+    self.encoding = encoding
+    self.clockRate = clockRate
+    self.channels = channels
+    self.repaired = repaired
+  }
+
+  /// Reads `opus/48000/2`, `VP8/90000` or `rtx/96` (the last for the payload type 96); nil for anything else.
+  package init?(_ text: String) {
+    let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+    guard (2...3).contains(parts.count), !parts[0].isEmpty, let number = UInt32(parts[1]), number > 0 else { return nil }
+    if parts[0].lowercased() == "rtx", number < 128 {
+      self.init(encoding: "rtx", clockRate: ClockRate(90_000), repaired: PayloadType(UInt8(number)))
+      return
+    }
+    var channels: Int?
+    if parts.count == 3 {
+      guard let count = UInt8(parts[2]), count > 0 else { return nil }
+      channels = Int(count)
+    }
+    self.init(encoding: String(parts[0]), clockRate: ClockRate(number), channels: channels)
+  }
+
+  init(_ map: RTPMap, repaired: PayloadType? = nil) {
+    self.init(encoding: map.encoding, clockRate: ClockRate(map.clockRate), channels: map.channels, repaired: repaired)
+  }
+
+  init(_ codec: Codec, channels: Int? = nil) {
+    self.init(encoding: codec.rawValue, clockRate: codec.clockRate, channels: channels)
+  }
+
+  /// The codec, where it is one that goes on tape from the wire.
+  package var codec: Codec? { Codec(name: encoding) }
+  package var isRetransmission: Bool { encoding.lowercased() == "rtx" }
+
+  package var description: String {
+    if let repaired { return "\(encoding)/\(repaired)" }
+    return "\(encoding)/\(clockRate.hertz)" + (channels.map { "/\($0)" } ?? "")
+  }
+}

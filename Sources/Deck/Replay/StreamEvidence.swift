@@ -1,0 +1,159 @@
+import Codecs
+import Ground
+import RTP
+
+/// What the packets of one SSRC on one flow show of themselves, before anybody has said what they are.
+struct StreamEvidence: Sendable {
+  let flow: Flow
+  let ssrc: SSRC
+  private(set) var firstTime: WallTime
+  private(set) var lastTime: WallTime
+  private(set) var packets = 0
+  private(set) var payloadTypes: [PayloadType: Int] = [:]
+  /// Packets whose number is the next one after the packet before.
+  private(set) var consecutive = 0
+  private(set) var paddingOnly = 0
+  /// The number of the key that opened its packets; nil where it came in clear.
+  var key: Int?
+  /// Packets that a key should have opened and none did.
+  var refused = 0
+
+  private var lastNumber: SequenceNumber?
+  private var lastTimestamp = RTPTimestamp(0)
+  private var lastMarker = false
+  private var lastOpus: OpusPacket?
+  private var timestamps = TimestampExtender()
+  private var firstTicks: Int64 = 0
+  private var lastTicks: Int64 = 0
+
+  private var opus = Plausibility()
+  private var vp8 = Plausibility()
+  private var vp8KeyFrames = 0
+  /// The first packets' first two bytes and timestamps: what a retransmission says of the packet that it repeats (RFC 4588 §4).
+  private var repeats: [(number: SequenceNumber, timestamp: RTPTimestamp)] = []
+  private var lowestTicks: Int64 = 0
+  private var highestTicks: Int64 = 0
+
+  private struct Plausibility: Sendable {
+    var good = 0
+    var bad = 0
+    /// Nearly all of enough packets: a real stream can hold a damaged one.
+    var isConvincing: Bool { good >= 2 && bad * 20 <= good }
+  }
+
+  init(flow: Flow, ssrc: SSRC, time: WallTime) {
+    self.flow = flow
+    self.ssrc = ssrc
+    firstTime = time
+    lastTime = time
+  }
+
+  /// The payload type of most packets.
+  var payloadType: PayloadType {
+    payloadTypes.max { ($0.value, $1.key.value) < ($1.value, $0.key.value) }?.key ?? PayloadType(0)
+  }
+
+  /// Whether the packets follow each other like a stream's (in the spirit of RFC 3550 appendix A.1): two in sequence, and at most
+  /// every fourth step a jump.
+  var isStream: Bool { consecutive >= 1 && consecutive * 4 >= packets - 1 || consecutive >= 50 }
+
+  /// Takes in a packet. `datagram` is the one that it was parsed from, in clear where that could be had.
+  mutating func add(_ packet: RTPPacket, _ datagram: Span<UInt8>, at time: WallTime) {
+    let ticks = timestamps.extend(packet.timestamp)
+    if packets == 0 {
+      firstTicks = ticks
+      lowestTicks = ticks
+      highestTicks = ticks
+    }
+    lastTicks = ticks
+    lowestTicks = min(lowestTicks, ticks)
+    highestTicks = max(highestTicks, ticks)
+    lastTime = time
+    packets += 1
+    payloadTypes[packet.payloadType, default: 0] += 1
+    let isNext = lastNumber?.next == packet.sequenceNumber
+    if isNext { consecutive += 1 }
+    if packet.isPaddingOnly {
+      paddingOnly += 1
+      lastOpus = nil
+    } else {
+      weighOpus(packet, datagram, isNext: isNext)
+      weighVP8(packet, datagram, isNext: isNext)
+      if repeats.count < 64, packet.payloadCount > 2 {
+        repeats.append((SequenceNumber(datagram.u16(at: packet.payloadStart)), packet.timestamp))
+      }
+      lastMarker = packet.marker
+    }
+    lastNumber = packet.sequenceNumber
+    lastTimestamp = packet.timestamp
+  }
+
+  private mutating func weighOpus(_ packet: RTPPacket, _ datagram: Span<UInt8>, isNext: Bool) {
+    guard let parsed = try? OpusPacket(parsing: datagram.extracting(packet.payloadStart..<packet.payloadEnd)) else {
+      opus.bad += 1
+      lastOpus = nil
+      return
+    }
+    if isNext, let before = lastOpus {
+      // A packet lasts at most until the next one; encoders' clocks wander by a few percent of a packet.
+      let step = packet.timestamp.distance(after: lastTimestamp)
+      if step >= Int64(before.samples) * 9 / 10 { opus.good += 1 } else { opus.bad += 1 }
+    }
+    lastOpus = parsed
+  }
+
+  private mutating func weighVP8(_ packet: RTPPacket, _ datagram: Span<UInt8>, isNext: Bool) {
+    // The descriptor's reserved bits are zero (RFC 7741 §4.2); in VP9 and H.264 they have a meaning.
+    guard datagram[packet.payloadStart] & 0x48 == 0,
+      let descriptor = try? VP8PayloadDescriptor(parsing: datagram, from: packet.payloadStart, to: packet.payloadEnd)
+    else {
+      vp8.bad += 1
+      return
+    }
+    if descriptor.startsFrame {
+      let frame = datagram.extracting(packet.payloadStart + descriptor.count..<packet.payloadEnd)
+      guard let head = try? VP8FrameHeader(parsing: frame) else {
+        vp8.bad += 1
+        return
+      }
+      if head.isKey { vp8KeyFrames += 1 }
+    } else if isNext, lastMarker {
+      // After a frame's last packet comes another's first.
+      vp8.bad += 1
+      return
+    }
+    vp8.good += 1
+  }
+
+  /// The clock that the timestamps run by, in hertz, to the nearest usual one; nil where the stream is too short to tell.
+  private var clockRate: UInt32? {
+    let seconds = (lastTime - firstTime).seconds
+    guard seconds > 0.3, packets >= 8 else { return nil }
+    let rate = Double(lastTicks - firstTicks) / seconds
+    return [8_000, 16_000, 48_000, 90_000].first { abs(rate / Double($0) - 1) < 0.1 }
+  }
+
+  /// What the packets are, as far as they show it; nil for a codec that is not known here, or encrypted packets.
+  var recognised: PayloadFormat? {
+    let rate = clockRate
+    if vp8.isConvincing, vp8KeyFrames > 0 || vp8.good >= 20, rate == nil || rate == 90_000 { return PayloadFormat(.vp8) }
+    if opus.isConvincing, rate == nil || rate == 48_000 { return PayloadFormat(.opus, channels: 2) }
+    return nil
+  }
+
+  /// What to call it when the packets do not show their codec.
+  var guess: PayloadFormat { PayloadFormat(encoding: "unknown", clockRate: ClockRate(clockRate ?? 90_000)) }
+
+  /// Whether the packets repeat those of `media`: their first two bytes are its sequence numbers and their timestamps its own. A
+  /// stream's timestamps begin at random, so no other stream's fit by chance (RFC 4588 §4).
+  func repeats(_ media: StreamEvidence) -> Bool {
+    guard media.ssrc != ssrc, media.flow == flow, let last = media.lastNumber else { return false }
+    let margin = Int64(media.clockRate ?? 90_000) * 5
+    let fitting = repeats.count { candidate in
+      let ticks = media.timestamps.peek(candidate.timestamp)
+      let isInTime = ticks >= media.lowestTicks - margin && ticks <= media.highestTicks + margin
+      return isInTime && candidate.number.distance(after: last).magnitude <= media.packets + 1_000
+    }
+    return fitting > 0 && fitting * 10 >= repeats.count * 9
+  }
+}

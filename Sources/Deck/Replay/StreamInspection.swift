@@ -1,0 +1,142 @@
+import Codecs
+package import Ground
+package import RTCP
+import RTP
+import Track
+
+/// What was counted of one SSRC on one flow.
+package struct StreamInspection: Sendable {
+  /// Where it comes from and goes to, its format and its role.
+  package let stream: CaptureDescription.Stream
+  package private(set) var packets = 0
+  /// Of whole UDP payloads.
+  package private(set) var bytes = 0
+  /// Of RTP payloads, without headers and padding.
+  package private(set) var payloadBytes = 0
+  package private(set) var duplicates = 0
+  /// Packets that came after one with a higher number.
+  package private(set) var outOfOrder = 0
+  package private(set) var paddingOnly = 0
+  package private(set) var markers = 0
+  package private(set) var firstTime: WallTime?
+  package private(set) var lastTime: WallTime?
+  /// The senders's reports: how many, the first and the last.
+  package private(set) var senderReports = 0
+  package private(set) var firstReport: SenderReport?
+  package private(set) var lastReport: SenderReport?
+  /// Frames of the stream where its codec is VP8 and can be read.
+  package private(set) var video: VideoInspection?
+  /// Media in the packets where the codec is Opus and can be read; packets of which that cannot be told.
+  package private(set) var opusDuration: TimeSpan?
+  package private(set) var malformedPayloads = 0
+
+  private var sequence = SequenceExtender()
+  private var seen: Set<Int64> = []
+  private var distinct = 0
+  private var lowest: Int64 = .max
+  private var highest: Int64 = .min
+  private var timestamps = TimestampExtender()
+  private var lowestTicks: Int64 = .max
+  private var highestTicks: Int64 = .min
+  private var firstTimestamp: RTPTimestamp?
+  private var reception: ReceptionStatistics
+  private let origin: WallTime
+
+  /// `origin` is the capture's beginning.
+  init(_ stream: CaptureDescription.Stream, origin: WallTime) {
+    self.stream = stream
+    self.origin = origin
+    reception = ReceptionStatistics(rate: stream.format.clockRate)
+    guard stream.isReadable, case .media = stream.role else { return }
+    switch stream.format.codec {
+    case .vp8: video = VideoInspection()
+    case .opus: opusDuration = .zero
+    default: break
+    }
+  }
+
+  /// Sequence numbers between the lowest and the highest that never came.
+  package var missing: Int { distinct == 0 ? 0 : Int(highest - lowest) + 1 - distinct }
+  package var firstSequenceNumber: SequenceNumber { SequenceNumber(UInt16(truncatingIfNeeded: distinct == 0 ? 0 : lowest)) }
+  package var lastSequenceNumber: SequenceNumber { SequenceNumber(UInt16(truncatingIfNeeded: distinct == 0 ? 0 : highest)) }
+  /// From the first packet's arrival to the last one's.
+  package var duration: TimeSpan {
+    guard let firstTime, let lastTime else { return .zero }
+    return lastTime - firstTime
+  }
+  /// From the lowest timestamp to the highest.
+  package var mediaSpan: TimeSpan {
+    lowestTicks <= highestTicks ? stream.format.clockRate.span(ofTicks: highestTicks - lowestTicks) : .zero
+  }
+  /// RFC 3550 §6.4.1, appendix A.8.
+  package var jitterMilliseconds: Double { reception.jitterMilliseconds }
+
+  /// Takes in a packet. `datagram` holds it in clear where the stream can be read.
+  mutating func add(_ packet: RTPPacket, _ datagram: Span<UInt8>, wireBytes: Int, at time: WallTime) {
+    let number = sequence.extend(packet.sequenceNumber)
+    packets += 1
+    bytes += wireBytes
+    payloadBytes += packet.payloadCount
+    firstTime = firstTime ?? time
+    lastTime = time
+    if packet.marker { markers += 1 }
+    let isNew = seen.insert(number).inserted
+    if isNew { distinct += 1 } else { duplicates += 1 }
+    if distinct > 0, number < highest { outOfOrder += 1 }
+    lowest = min(lowest, number)
+    highest = max(highest, number)
+    if packet.isPaddingOnly {
+      paddingOnly += 1
+    } else {
+      let ticks = timestamps.extend(packet.timestamp)
+      firstTimestamp = firstTimestamp ?? packet.timestamp
+      lowestTicks = min(lowestTicks, ticks)
+      highestTicks = max(highestTicks, ticks)
+      // From the capture's beginning: the formula's ticks since 1970 would not fit 64 bits.
+      reception.observe(
+        packet.sequenceNumber, packet.timestamp, at: Instant(nanoseconds: UInt64(clamping: (time - origin).nanoseconds)))
+      if isNew { readPayload(packet, datagram, number, ticks) }
+    }
+    if isNew, packet.isPaddingOnly { video?.addPadding(number) }
+  }
+
+  /// Takes in a copy of a packet that SRTP's replay protection kept from being read.
+  mutating func addReplayed(wireBytes: Int, _ packet: RTPPacket, at time: WallTime) {
+    packets += 1
+    bytes += wireBytes
+    duplicates += 1
+    if sequence.peek(packet.sequenceNumber) < highest { outOfOrder += 1 }
+    lastTime = time
+  }
+
+  mutating func add(_ report: SenderReport) {
+    senderReports += 1
+    firstReport = firstReport ?? report
+    lastReport = report
+  }
+
+  /// To be called once, after the last packet.
+  mutating func finish() {
+    video?.finish()
+    seen.removeAll()
+  }
+
+  private mutating func readPayload(_ packet: RTPPacket, _ datagram: Span<UInt8>, _ number: Int64, _ ticks: Int64) {
+    guard packet.payloadType == stream.payloadType else { return }
+    if opusDuration != nil {
+      if let opus = try? OpusPacket(parsing: datagram.extracting(packet.payloadStart..<packet.payloadEnd)) {
+        opusDuration = opusDuration! + opus.duration
+      } else {
+        malformedPayloads += 1
+      }
+    } else if video != nil, !video!.add(packet, datagram, number: number, ticks: ticks) {
+      malformedPayloads += 1
+    }
+  }
+
+  /// Where the stream's first packet lies on its sender's clock, by its first report; nil without one.
+  var startOnSenderClock: Int64? {
+    guard let report = firstReport, let first = firstTimestamp else { return nil }
+    return report.ntp.nanoseconds + stream.format.clockRate.span(ofTicks: first.distance(after: report.rtp)).nanoseconds
+  }
+}
