@@ -6,6 +6,7 @@ import Synchronization
 /// A control server on a socket of its own in a folder of its own, with a fake recorder behind it; all gone with it.
 final class Served: Sendable {
   let folder: String
+  private let kept: TemporaryFolder
   let socket: String
   let recorder: FakeRecorder
   let server: ControlServer
@@ -16,7 +17,8 @@ final class Served: Sendable {
   }
 
   init(_ configure: (inout ControlServerConfiguration) -> Void = { _ in }) throws {
-    folder = try temporaryFolder()
+    kept = try TemporaryFolder()
+    folder = kept.path
     socket = folder + "/c.sock"
     recorder = FakeRecorder(folder: folder + "/files")
     var configuration = ControlServerConfiguration(path: socket)
@@ -28,7 +30,6 @@ final class Served: Sendable {
   deinit {
     recorder.openGate()
     server.stop()
-    try? FileManager.default.removeItem(atPath: folder)
   }
 
   /// What was logged so far.
@@ -48,11 +49,14 @@ final class Served: Sendable {
   }
 }
 
-/// A new folder with a path short enough for a socket in it.
-func temporaryFolder() throws -> String {
-  let folder = NSTemporaryDirectory() + "deck-" + UUID().uuidString.prefix(13)
-  try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-  return folder
+/// A folder of its own, with a path short enough for a socket in it; gone with everything in it when released.
+final class TemporaryFolder: Sendable {
+  let path: String
+  init() throws {
+    path = NSTemporaryDirectory() + "deck-" + UUID().uuidString.prefix(13)
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+  }
+  deinit { try? FileManager.default.removeItem(atPath: path) }
 }
 
 /// A start that asks for the least.

@@ -110,7 +110,9 @@ struct Calls: Sendable {
     }
     // The first events are asked for at once, so that an unknown recording is a 404 and no stream.
     let stream = try EventStream(recorder: recorder, recording: id, after: last, place: place, keepAlive: eventKeepAlive)
-    return Response(200, body: .events(stream)).with("Content-Type", "text/event-stream").with("Cache-Control", "no-store")
+    // A stream has no length that a HEAD could tell, and libmicrohttpd would end one that has no body with the mark of its end.
+    let body: Response.Body = request.method == "HEAD" ? .bytes([]) : .events(stream)
+    return Response(200, body: body).with("Content-Type", "text/event-stream").with("Cache-Control", "no-store")
   }
 }
 

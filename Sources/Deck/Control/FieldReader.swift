@@ -107,11 +107,8 @@ struct FieldReader {
     guard let value = value(field) else { return nil }
     guard let items = value.arrayValue else { throw wrongType(field, value, needed: "an array") }
     guard count.contains(items.count) else {
-      let least = items.count < count.lowerBound
-      throw .field(
-        name(field),
-        "it has \(items.count) items, but at \(least ? "least \(count.lowerBound)" : "most \(count.upperBound)") \(least ? "is needed" : "are allowed")"
-      )
+      let allowed = items.count < count.lowerBound ? "at least \(count.lowerBound) is needed" : "at most \(count.upperBound) are allowed"
+      throw .field(name(field), "it has \(items.count) items, but \(allowed)")
     }
     return items.enumerated().map { (path: "\(name(field))[\($0.offset)]", value: $0.element) }
   }

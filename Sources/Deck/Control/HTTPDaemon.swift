@@ -63,15 +63,30 @@ import Synchronization
   }
 
   /// Whether one more connection is taken.
-  func accepts() -> Bool { state.connections.load(ordering: .relaxed) < bounds.connections + HTTPContext.reserve }
+  func accepts() -> Bool {
+    state.connections.load(ordering: .relaxed) < bounds.connections
+      || state.surplusConnections.load(ordering: .relaxed) < HTTPContext.reserve
+  }
 
-  /// Counts connections, and marks the ones above the bound (non-nil).
+  /// Counts connections, and marks the ones above the bound (non-nil). They are counted apart, so that a place that becomes free is
+  /// given to the next one, however many are still being told that there was none.
   func note(_ event: MHD_ConnectionNotificationCode, mark: UnsafeMutablePointer<UnsafeMutableRawPointer?>?) {
     if event == .CONNECTION_NOTIFY_STARTED {
-      let count = state.connections.add(1, ordering: .relaxed).newValue
-      unsafe mark?.pointee = count > bounds.connections ? UnsafeMutableRawPointer(bitPattern: 1) : nil
+      // Only the listening thread starts connections, so that nothing comes between this look and the count.
+      let isSurplus = state.connections.load(ordering: .relaxed) >= bounds.connections
+      unsafe mark?.pointee = isSurplus ? UnsafeMutableRawPointer(bitPattern: 1) : nil
+      count(1, isSurplus: isSurplus)
     } else {
-      state.connections.subtract(1, ordering: .relaxed)
+      let isSurplus = unsafe mark?.pointee != nil
+      count(-1, isSurplus: isSurplus)
+    }
+  }
+
+  private func count(_ change: Int, isSurplus: Bool) {
+    if isSurplus {
+      state.surplusConnections.wrappingAdd(change, ordering: .relaxed)
+    } else {
+      state.connections.wrappingAdd(change, ordering: .relaxed)
     }
   }
 }

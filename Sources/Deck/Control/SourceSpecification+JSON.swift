@@ -2,6 +2,7 @@ import Codecs
 import Ground
 package import JSON
 package import Recording
+import SRTP
 
 extension SourceSpecification {
   /// Reads an `rtp` source: the `source` of a start, or the body of `POST …/sources`, where `path` is empty.
@@ -79,24 +80,19 @@ extension RemoteSpecification {
 }
 
 extension SRTPSpecification {
-  /// The SDES suites taken, and the bytes of master key and salt together (RFC 4568 §6.2: 16 + 14; RFC 7714 §12: 16 + 12 and 32 + 12).
-  static let suites: [(name: String, keyBytes: Int)] = [
-    ("AES_CM_128_HMAC_SHA1_80", 30), ("AES_CM_128_HMAC_SHA1_32", 30), ("AEAD_AES_128_GCM", 28), ("AEAD_AES_256_GCM", 44),
-  ]
-
   /// No message quotes the key, nor a suite that could be one put in the wrong place.
   init?(_ owner: FieldReader) throws(ControlError) {
     guard let fields = try owner.object("srtp", knowing: ["cryptoSuite", "keyBase64", "rtcp"]) else { return nil }
-    let names = Shown.either(SRTPSpecification.suites.map { $0.name })
+    let names = Shown.either(CryptoSuite.allCases.map { $0.rawValue })
     let name = try fields.require("cryptoSuite", fields.string("cryptoSuite", length: 0...256), "allowed is \(names)")
-    guard let suite = SRTPSpecification.suites.first(where: { $0.name == name }) else {
+    guard let suite = CryptoSuite(rawValue: name) else {
       let quotable = name.utf8.count <= 32 && name.utf8.allSatisfy { ($0 >= 65 && $0 <= 90) || ($0 >= 48 && $0 <= 57) || $0 == 95 }
       throw .field(fields.name("cryptoSuite"), "\(quotable ? "\"\(name)\"" : "this") is not a known suite; allowed is \(names)")
     }
-    let size = "\(suite.keyBytes) bytes for \(name)"
+    let size = "\(suite.keyAndSaltBytes) bytes for \(name)"
     let text = try fields.require("keyBase64", fields.string("keyBase64", length: 0...256), "master key and salt, \(size)")
     guard let key = Base64.decode(text) else { throw .field(fields.name("keyBase64"), "it is not Base64 (RFC 4648 §4)") }
-    guard key.count == suite.keyBytes else {
+    guard key.count == suite.keyAndSaltBytes else {
       throw .field(fields.name("keyBase64"), "it holds \(key.count) bytes, but master key and salt are \(size)")
     }
     let rtcp: RTCPProtection

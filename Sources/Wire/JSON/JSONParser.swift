@@ -88,15 +88,17 @@ struct JSONScanner {
   }
 
   mutating func word(_ name: String, _ value: JSONValue) throws(JSONSyntaxError) -> JSONValue {
-    guard text[at...].starts(with: name.utf8), !JSONScanner.isNamePart(at + name.utf8.count < text.count ? text[at + name.utf8.count] : 0)
-    else { throw error("a value is needed here") }
+    guard text[at...].starts(with: name.utf8), !isNamePart(at + name.utf8.count) else { throw error("a value is needed here") }
     at += name.utf8.count
     return value
   }
 
-  /// Letters, digits, `_`, `$` and everything outside ASCII: what an unquoted JSON5 name is made of.
-  static func isNamePart(_ b: UInt8) -> Bool {
-    (b >= 48 && b <= 57) || (b >= 65 && b <= 90) || (b >= 97 && b <= 122) || b == 95 || b == 36 || b >= 0x80
+  /// Whether a name could go on at `offset`: with a letter, a digit, `_`, `$`, or anything outside ASCII that is no space.
+  func isNamePart(_ offset: Int) -> Bool {
+    guard offset < text.count else { return false }
+    let b = text[offset]
+    if b >= 0x80 { return JSONScanner.unicodeSpaceLength(text[offset...]) == 0 }
+    return (b >= 48 && b <= 57) || (b >= 65 && b <= 90) || (b >= 97 && b <= 122) || b == 95 || b == 36
   }
 
   private mutating func array(depth: Int) throws(JSONSyntaxError) -> JSONValue {
@@ -157,9 +159,9 @@ struct JSONScanner {
     switch peek {
     case UInt8(ascii: "\""): return try string()
     case UInt8(ascii: "'") where json5: return try string()
-    case .some(let b) where json5 && JSONScanner.isNamePart(b) && !(b >= 48 && b <= 57):
+    case .some(let b) where json5 && isNamePart(at) && !(b >= 48 && b <= 57):
       let start = at
-      while let b = peek, JSONScanner.isNamePart(b) { at += 1 }
+      while isNamePart(at) { at += 1 }
       return String(decoding: text[start..<at], as: UTF8.self)
     case nil: throw error("the text ends before its }")
     default: throw error("a name in double quotes is needed here")

@@ -131,7 +131,7 @@ extension JSONScanner {
       if peek == UInt8(ascii: "-") || peek == UInt8(ascii: "+") { at += 1 }
       if passDigits() == 0 { throw error("a digit is needed in the exponent") }
     }
-    if let b = peek, JSONScanner.isNamePart(b) || b == UInt8(ascii: ".") {
+    if isNamePart(at) || peek == UInt8(ascii: ".") {
       throw JSONScanner.error(at: start, in: text, "this is no number")
     }
     let literal = String(decoding: text[start..<at], as: UTF8.self)
@@ -158,7 +158,7 @@ extension JSONScanner {
     guard peek == UInt8(ascii: "0"), at + 1 < text.count, text[at + 1] | 0x20 == UInt8(ascii: "x") else { return nil }
     at += 2
     let digits = at
-    while let b = peek, JSONScanner.isNamePart(b) { at += 1 }
+    while isNamePart(at) { at += 1 }
     guard let magnitude = Int64(String(decoding: text[digits..<at], as: UTF8.self), radix: 16) else {
       throw JSONScanner.error(at: start, in: text, "this is no 64-bit hexadecimal number")
     }
