@@ -86,7 +86,12 @@ private let videoFormat = TrackFormat(codec: .vp8)
     #expect(formats.map { $0[1] }.allSatisfy { $0.codec == .aac && !$0.configuration.isEmpty })
     let second = try #require(outputs.lastIndex { $0.formats != nil })
     let next = try #require(outputs[(second + 1)...].lazy.compactMap(\.frame).first { $0.track == 0 })
-    #expect(next.isKey && next.time == .seconds(2) && next.size == PictureSize(width: 360, height: 640))
+    guard case .formats(_, let from) = outputs[second] else { return }
+    #expect(from == .seconds(2))
+    // Sound before the change belongs to the formats before, sound after it to the new ones.
+    #expect(outputs[..<second].compactMap(\.frame).allSatisfy { $0.time < from })
+    #expect(outputs[second...].compactMap(\.frame).allSatisfy { $0.time >= from })
+    #expect(next.isKey && next.time == from && next.size == PictureSize(width: 360, height: 640))
   }
 
   @Test func opusPassesThroughWithItsTimes() throws {
@@ -120,10 +125,48 @@ private let videoFormat = TrackFormat(codec: .vp8)
     try transcoder.receive(stray)
     try transcoder.receive(packet.moved(to: MediaTime(nanoseconds: -1)))
     try transcoder.receive(packet.moved(to: MediaTime(nanoseconds: .max)))
+    try transcoder.receive(packet.moved(to: .seconds(3601)))
     try transcoder.finish(at: .seconds(1))
     try transcoder.receive(packet)
-    #expect(transcoder.ignoredFrames == 4)
+    #expect(transcoder.ignoredFrames == 5)
     #expect(transcoder.audioCounters.received == 0)
+  }
+
+  /// Whatever bytes come at whatever times: nothing traps, times rise, what came is accounted for.
+  @Test(arguments: 1...4) func anyInputIsBorne(seed: UInt64) throws {
+    let sane = try meeting(seconds: 4)
+    var random = Scrambler(state: seed)
+    let wild = sane.map { frame in
+      var frame = frame
+      switch random.next() % 12 {
+      case 0: frame.bytes = (0..<(random.next() % 300)).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+      case 1: if !frame.bytes.isEmpty { frame.bytes[Int(random.next()) % frame.bytes.count] ^= UInt8(random.next() & 0xff) }
+      case 2: frame.time = .milliseconds(Int64(random.next() % 60_000))
+      case 3: frame.bytes.removeLast(Int(random.next()) % (frame.bytes.count + 1))
+      case 4: frame.time = MediaTime(nanoseconds: frame.time.nanoseconds + Int64(random.next() % 50_000_000))
+      default: break
+      }
+      return frame
+    }
+    let transcoder = try ParticipantTranscoder(tracks: [audioFormat, videoFormat], settings: .init())
+    var last: [MediaTime] = [MediaTime(nanoseconds: -1), MediaTime(nanoseconds: -1)]
+    func take() {
+      while let output = transcoder.poll() {
+        guard let frame = output.frame else { continue }
+        #expect(frame.time > last[frame.track] && !frame.bytes.isEmpty)
+        last[frame.track] = frame.time
+      }
+    }
+    for (index, frame) in wild.enumerated() {
+      if index % 50 == 0 { transcoder.shed(ShedLevel(rawValue: Int(random.next() % 4)) ?? .nothing) }
+      try transcoder.receive(frame)
+      take()
+    }
+    try transcoder.finish(at: .seconds(60))
+    take()
+    let video = transcoder.videoCounters
+    #expect(transcoder.audioCounters.received + video.received == wild.count)
+    #expect(last.allSatisfy { $0 > .milliseconds(58_600) })
   }
 
   @Test func twiceTheSameIsTheSame() throws {
@@ -169,6 +212,6 @@ private func run(
 }
 
 extension ParticipantTranscoder.Output {
-  fileprivate var formats: [TrackFormat]? { if case .formats(let formats) = self { formats } else { nil } }
+  fileprivate var formats: [TrackFormat]? { if case .formats(let formats, _) = self { formats } else { nil } }
   fileprivate var frame: EncodedFrame? { if case .frame(let frame) = self { frame } else { nil } }
 }

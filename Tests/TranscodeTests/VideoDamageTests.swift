@@ -49,6 +49,17 @@ import Transcode
     #expect(run.parts.count == 1)
   }
 
+  /// A sender that changes its size with each frame gets one new format a second.
+  @Test func sizesThatFlipAreTakenOnceASecond() throws {
+    let small = try Content.video(160, 90, seconds: 3, keyEvery: 1)
+    let large = try Content.video(320, 180, seconds: 3, keyEvery: 1)
+    let flipping = zip(small, large).enumerated().map { $0 % 2 == 0 ? $1.0 : $1.1 }
+    let run = try transcodeVideo(flipping)
+    #expect(run.counters.formats <= 4 && run.counters.overRate >= 40)
+    #expect(run.isBalanced && run.isRising)
+    for part in run.parts { #expect(try Judge.luma(part.format, part.frames, 16, 9).count == part.frames.count) }
+  }
+
   @Test func framesInThePastAreLateAndStillReferredTo() throws {
     let frames = try Content.video(320, 180, seconds: 3)
     var transcoder = try VideoTranscoder(settings: .init())

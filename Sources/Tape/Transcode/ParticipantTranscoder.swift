@@ -7,16 +7,17 @@ package import Ground
 /// each, poll until nil. Not to be shared by threads. An error of an encoder is final: the owner gives the output up.
 package final class ParticipantTranscoder {
   package enum Output: Sendable {
-    /// The output's tracks from here on: video first if there is any, then audio. Comes before the first frame, and again when the video's
-    /// format has changed; the next video frame is then an IDR of the new format.
-    case formats([TrackFormat])
+    /// The output's tracks for frames from the time `from` on: video first if there is any, then audio. Comes before the first frame, and
+    /// again when the video's format has changed; the next video frame is then an IDR of the new format, at `from`.
+    case formats([TrackFormat], from: MediaTime)
     /// A frame whose `track` is an index into the formats.
     case frame(EncodedFrame)
   }
 
   /// The codecs of the output's tracks, known before their formats are.
   package let codecs: [Codec]
-  /// Frames of tracks that are not transcoded: beyond the first of each kind, video that is off, times outside the timeline.
+  /// Frames of tracks that are not transcoded (beyond the first of each kind, video that is off), before the timeline's zero, more than
+  /// an hour ahead of all before, or after the finish.
   package private(set) var ignoredFrames = 0
 
   private let videoTrack: Int?
@@ -29,8 +30,13 @@ package final class ParticipantTranscoder {
   private var isAnnounced = false
   private var isFinished = false
 
-  /// A century. What lies beyond would overflow the arithmetic of samples.
-  private static let latest = MediaTime(nanoseconds: 3_155_760_000_000_000_000 / 10)
+  /// How far time has come, by frames or by `advance`.
+  private var reached: MediaTime
+
+  /// A hole is filled in one call: a frame so far ahead of all before it is taken for an error rather than for hours of silence.
+  private static let farthestAhead = TimeSpan.milliseconds(3_600_000)
+  /// Ten years. What lies beyond is no recording's time, and would come near to overflowing the arithmetic of samples.
+  private static let latest = MediaTime(nanoseconds: 315_576_000_000_000_000)
 
   /// `tracks`: the formats that the tape was opened with, the participant's declared tracks; frames name them by index. Throws `cannotOpen`.
   package init(tracks: [TrackFormat], settings: TranscodeSettings) throws(TranscodeError) {
@@ -53,6 +59,7 @@ package final class ParticipantTranscoder {
       }
     }
     self.codecs = codecs
+    reached = settings.start
   }
 
   package var videoCounters: VideoTranscodeCounters { video?.counters ?? VideoTranscodeCounters() }
@@ -63,17 +70,21 @@ package final class ParticipantTranscoder {
 
   /// Takes one frame for the tape. Throws `cannotOpen` and `cannotEncode` of an encoder; what cannot be decoded is counted.
   package func receive(_ frame: EncodedFrame) throws(TranscodeError) {
-    let isOnTimeline = frame.time >= .zero && frame.time < Self.latest
-    if isFinished || !isOnTimeline {
+    let isOnTimeline = frame.time >= .zero && frame.time < Self.latest && frame.time - reached <= Self.farthestAhead
+    guard !isFinished, isOnTimeline else {
       ignoredFrames += 1
-    } else if frame.track == videoTrack {
+      return
+    }
+    if frame.track == videoTrack {
       try video?.receive(frame)
     } else if frame.track == audioTrack {
       try aac?.receive(frame)
       opus?.receive(frame)
     } else {
       ignoredFrames += 1
+      return
     }
+    reached = max(reached, frame.time)
   }
 
   /// Lets the output go on to `time` without frames: silence, the last picture, black before the first. To be called with the timeline's
@@ -81,6 +92,7 @@ package final class ParticipantTranscoder {
   package func advance(to time: MediaTime) throws(TranscodeError) {
     guard !isFinished else { return }
     let time = min(time, Self.latest)
+    reached = max(reached, time)
     try video?.advance(to: time)
     try aac?.advance(to: time)
     opus?.advance(to: time)
@@ -109,7 +121,7 @@ package final class ParticipantTranscoder {
     let soundTime = nextAudio?.time
     if let pictureTime = video?.nextOutputTime, isFirst(pictureTime, before: soundTime) { return pollVideo() }
     guard let soundTime, let frame = nextAudio, isDue(soundTime) else { return nil }
-    if !isAnnounced { return announce() }
+    if !isAnnounced { return announce(from: soundTime) }
     nextAudio = nil
     var output = frame
     output.track = videoTrack == nil ? 0 : 1
@@ -118,18 +130,18 @@ package final class ParticipantTranscoder {
 
   private func pollVideo() -> Output? {
     switch video?.poll() {
-    case .format(let format, _):
+    case .format(let format, let from):
       videoFormat = format
-      return announce()
+      return announce(from: from)
     case .frame(let frame): return .frame(frame)
     case nil: return nil
     }
   }
 
-  private func announce() -> Output {
+  private func announce(from time: MediaTime) -> Output {
     isAnnounced = true
     let audioFormat = aac?.format ?? opus?.format
-    return .formats([videoFormat, audioFormat].compactMap { $0 })
+    return .formats([videoFormat, audioFormat].compactMap { $0 }, from: time)
   }
 
   /// Whether a picture at `time` goes before the sound that waits, or that may yet come.

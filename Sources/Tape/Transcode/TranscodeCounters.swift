@@ -12,7 +12,7 @@ package struct VideoTranscodeCounters: Sendable, Hashable {
   package var skipped = 0
   /// Alternate reference frames: decoded, never shown.
   package var hidden = 0
-  /// Dropped for the quality's frame rate.
+  /// Dropped for the quality's frame rate, or for a size that changed again within a second.
   package var overRate = 0
   /// Decoded and not encoded, for the shed level.
   package var thinned = 0

@@ -54,6 +54,8 @@ package struct VideoTranscoder: ~Copyable {
   private var boundary: MediaTime
   private var rate: FrameRateCap
   private var sinceEncoded = 0
+  /// When the encoder was opened for a picture that came in.
+  private var resized: MediaTime?
 
   /// `settings.video` must not be nil to be heeded; it counts as medium otherwise. Throws `cannotOpen`.
   package init(settings: TranscodeSettings) throws(TranscodeError) {
@@ -86,6 +88,8 @@ package struct VideoTranscoder: ~Copyable {
       if last == nil, !hasPicture, let size = header.size { held = Picture(black: quality.fitted(size)) }
       try repeatHeld(before: time)
     }
+    // Decoding takes the decoder's picture away, whatever comes of it.
+    fresh = nil
     do {
       guard let size = try decoder.decode(frame.bytes) else {
         counters.hidden += 1
@@ -155,17 +159,28 @@ package struct VideoTranscoder: ~Copyable {
       case .thinned: sinceEncoded < 2
       case .boundariesOnly: true
       }
-    if isThinned, !isBoundary {
+    if isResizedTooSoon(at: time), !isBoundary {
+      counters.overRate += 1
+    } else if isThinned, !isBoundary {
       counters.thinned += 1
       sinceEncoded += 1
     } else if isBoundary || rate.admits(time) {
       if isBoundary { rate.count(time) }
+      let formats = counters.formats
       try encodeHeld(at: time)
+      if counters.formats > formats { resized = time }
       counters.encoded += 1
       sinceEncoded = 0
     } else {
       counters.overRate += 1
     }
+  }
+
+  /// Whether the size has changed again within a second: each change costs an encoder and breaks the presentation, so a sender cannot have
+  /// one with each frame. The new size is taken once the second is over.
+  private func isResizedTooSoon(at time: MediaTime) -> Bool {
+    guard let resized, let fresh, quality.fitted(fresh) != held.size else { return false }
+    return time - resized < Self.holdInterval
   }
 
   /// Times that the tape does not tell from a boundary are the boundary.
