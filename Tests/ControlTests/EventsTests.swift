@@ -86,7 +86,8 @@ import Testing
     client.request("GET", "/v1/events")
     _ = try client.head()
     #expect(String(decoding: try client.chunk(), as: UTF8.self) == ": tapedeck events\n\n")
-    for _ in 0..<100 { #expect(String(decoding: try client.chunk(), as: UTF8.self) == ": keep-alive\n\n") }
+    // For longer than a connection may be silent.
+    for _ in 0..<60 { #expect(String(decoding: try client.chunk(), as: UTF8.self) == ": keep-alive\n\n") }
   }
 
   @Test func aHeadOfAStreamIsNoStream() throws {

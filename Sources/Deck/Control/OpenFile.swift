@@ -1,5 +1,7 @@
 import Ground
 import Recording
+// The compiler takes the times in `stat` from whichever C module it loaded first, in a whole-module build from this one.
+import CHTTP
 import Glibc
 
 /// A regular file open for reading, below a folder that it cannot leave. Closed when released, unless its descriptor was taken.
