@@ -152,6 +152,8 @@ func clusterOffsets(_ file: TestFile) -> [Int] {
     try Probe.decode(path, from: "5.5")
     #expect(plan.facts.keyFrames == 0)
     #expect(try Probe.packets(path) == expected(frames))
+    // Cues: 7 ms of codec delay after the times 0 and 5 s, in cluster heads of their own.
+    #expect(cueTimes(plan.append) == [7, 5_007])
   }
 
   @Test func whatIsNoWebMIsRefusedByItsReason() throws {
@@ -210,6 +212,19 @@ func clusterOffsets(_ file: TestFile) -> [Int] {
     #expect(plan.facts.keyFrames == 100)
     #expect(counter.longest <= 64 << 10)
     #expect(counter.total < file.bytes.count / 3)
+  }
+
+  /// The times in a cues element whose points all have sizes of one byte.
+  private func cueTimes(_ cues: [UInt8]) -> [Int] {
+    guard cues.starts(with: [0x1C, 0x53, 0xBB, 0x6B]) else { return [] }
+    var times: [Int] = []
+    var at = 5
+    while at + 4 < cues.count, cues[at] == 0xBB {
+      let time = cues[(at + 4)..<(at + 4 + Int(cues[at + 3] & 0x7F))]
+      times.append(time.reduce(0) { $0 << 8 | Int($1) })
+      at += 2 + Int(cues[at + 1] & 0x7F)
+    }
+    return times
   }
 
   private func plan(_ file: TestFile) throws -> WebMRecoveryPlan { try MuxTests.plan(file.bytes) }

@@ -174,6 +174,18 @@ private struct Full: Error {}
     #expect(clusters >= 6 * 3)
   }
 
+  @Test func aClusterThatGrowsLargeClosesEarly() throws {
+    var writer = try WebMWriter(tracks: [TrackFormat(codec: .vp8)])
+    writer.drain { _, _ in }
+    let frame = [0x11, 0, 0] + [UInt8](repeating: 3, count: 400_000)
+    for i in 0..<20 {
+      try writer.write(EncodedFrame(bytes: frame, track: 0, time: MediaTime(nanoseconds: Int64(i) * 10_000_000), isKey: false))
+      #expect((writer.pendingBytes > 0) == (i >= 2 && i % 2 == 0))
+      #expect(writer.pendingBytes < 1 << 20)
+      writer.drain { _, _ in }
+    }
+  }
+
   @Test func closingAClusterLeavesNothingBehind() throws {
     let frames = Array(try TestMedia.audio.get().prefix(3))
     var writer = try WebMWriter(tracks: [TrackFormat(codec: .opus)])
@@ -246,7 +258,8 @@ private struct Full: Error {}
     bad = good[0]
     bad.time = MediaTime(nanoseconds: -1)
     #expect(refusal(bad) == .badTime(track: 0))
-    bad = good[0]
+    bad.time = MediaTime(nanoseconds: .max)
+    #expect(refusal(bad) == .badTime(track: 0))
     for frame in good { #expect(refusal(frame) == nil) }
     do throws(MuxError) {
       try writer.setPictureSize(PictureSize(width: 1, height: 1), track: 0)

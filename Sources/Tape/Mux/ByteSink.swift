@@ -9,7 +9,7 @@ final class ByteSink {
     var start: Int
   }
   /// What the buffer may keep between two drains: above it, one large burst would stay in memory for a whole recording.
-  private static let keptCapacityBytes = 4 << 20
+  private static let keptCapacityBytes = 2 << 20
 
   private var bytes: [UInt8] = []
   private var orders: [Order] = []
@@ -43,6 +43,7 @@ final class ByteSink {
 
   /// Orders `patch` to replace what the file has at `offset`. The write position stays.
   func replace(at offset: Int64, with patch: [UInt8]) {
+    guard !patch.isEmpty else { return }
     begin(at: offset)
     bytes.append(contentsOf: patch)
     length = max(length, offset + Int64(patch.count))

@@ -16,7 +16,7 @@ package enum MuxError: Error, Hashable, Sendable {
   case noSuchTrack(Int)
   /// A frame without bytes, or of more than 2 GiB.
   case badFrame(track: Int)
-  /// A frame before the timeline's zero.
+  /// A frame before the timeline's zero, or more than 34 years after it.
   case badTime(track: Int)
   /// The file was finished before.
   case finished

@@ -13,12 +13,6 @@ import Codecs
   let header: WebMHeader
   private let format: UnsafeMutablePointer<AVFormatContext>
   private let packet: UnsafeMutablePointer<AVPacket>
-  // The muxer keeps the last audio packet until the next packet comes. Two buffers take turns under it, so that it shares them
-  // instead of allocating and copying for itself.
-  private var audioBuffer: UnsafeMutablePointer<AVBufferRef>?
-  private var heldAudioBuffer: UnsafeMutablePointer<AVBufferRef>?
-  /// The stream and the timestamp of the audio packet that the muxer keeps back.
-  private var held: (track: Int, timestamp: Int64)?
 
   /// Opens the muxer and writes the header to the sink.
   init(formats: [TrackFormat], title: String?) throws(MuxError) {
@@ -56,68 +50,30 @@ import Codecs
     var packet: UnsafeMutablePointer<AVPacket>? = unsafe packet
     unsafe av_packet_free(&packet)
     unsafe avformat_free_context(format)
-    var buffers = unsafe (audioBuffer, heldAudioBuffer)
-    unsafe av_buffer_unref(&buffers.0)
-    unsafe av_buffer_unref(&buffers.1)
   }
 
-  /// Hands one frame to the muxer. `timestamp` in milliseconds.
-  mutating func write(_ bytes: [UInt8], track: Int, isAudio: Bool, isKey: Bool, timestamp: Int64) throws(MuxError) {
-    let code =
-      isAudio
-      ? writeAudio(bytes, track: track, timestamp: timestamp)
-      : unsafe bytes.withUnsafeBufferPointer { bytes in
-        unsafe packet.pointee.data = UnsafeMutablePointer(mutating: bytes.baseAddress)
-        unsafe packet.pointee.flags = isKey ? AV_PKT_FLAG_KEY : 0
-        return send(size: bytes.count, track: track, timestamp: timestamp)
-      }
-    guard code >= 0 else { throw .library(.frame, code: code) }
-    held = isAudio ? (track, timestamp) : nil
-  }
-
-  /// Ends the open cluster and pushes it to the sink, the frame that the muxer keeps back included.
-  mutating func closeCluster() throws(MuxError) {
-    if let held {
-      // An empty audio packet makes the muxer write the one that it keeps, and is not kept itself.
-      unsafe packet.pointee.data = format.pointee.streams[held.track]?.pointee.codecpar.pointee.extradata
-      unsafe packet.pointee.flags = AV_PKT_FLAG_KEY
-      let code = send(size: 0, track: held.track, timestamp: held.timestamp)
-      self.held = nil
-      guard code >= 0 else { throw .library(.cluster, code: code) }
+  /// Hands one frame to the muxer, which copies it into the open cluster. `timestamp` in milliseconds.
+  mutating func write(_ bytes: [UInt8], track: Int, isKey: Bool, timestamp: Int64) throws(MuxError) {
+    let code = unsafe bytes.withUnsafeBufferPointer { bytes in
+      unsafe packet.pointee.data = UnsafeMutablePointer(mutating: bytes.baseAddress)
+      unsafe packet.pointee.size = Int32(bytes.count)
+      unsafe packet.pointee.flags = isKey ? AV_PKT_FLAG_KEY : 0
+      unsafe packet.pointee.stream_index = Int32(track)
+      unsafe packet.pointee.pts = timestamp
+      unsafe packet.pointee.dts = timestamp
+      // Any duration keeps the muxer from working one out; none gets into the file.
+      unsafe packet.pointee.duration = 1
+      return unsafe av_write_frame(format, packet)
     }
+    unsafe packet.pointee.data = nil
+    guard code >= 0 else { throw .library(.frame, code: code) }
+  }
+
+  /// Ends the open cluster and pushes it to the sink.
+  mutating func closeCluster() throws(MuxError) {
     let code = unsafe av_write_frame(format, nil)
     guard code >= 0 else { throw .library(.cluster, code: code) }
     io.flush()
-  }
-
-  private mutating func writeAudio(_ bytes: [UInt8], track: Int, timestamp: Int64) -> Int32 {
-    if unsafe audioBuffer == nil || audioBuffer!.pointee.size < bytes.count {
-      let code = unsafe av_buffer_realloc(&audioBuffer, bytes.count.nextBufferSize)
-      guard code >= 0 else { return code }
-    }
-    guard let buffer = unsafe audioBuffer, let data = unsafe buffer.pointee.data else { return -12 }  // AVERROR(ENOMEM)
-    unsafe bytes.withUnsafeBufferPointer { bytes in
-      if let source = bytes.baseAddress { unsafe data.update(from: source, count: bytes.count) }
-    }
-    unsafe packet.pointee.buf = buffer
-    unsafe packet.pointee.data = data
-    unsafe packet.pointee.flags = AV_PKT_FLAG_KEY
-    let code = send(size: bytes.count, track: track, timestamp: timestamp)
-    unsafe packet.pointee.buf = nil
-    unsafe swap(&audioBuffer, &heldAudioBuffer)
-    return code
-  }
-
-  private func send(size: Int, track: Int, timestamp: Int64) -> Int32 {
-    // Any duration keeps the muxer from working one out; none gets into the file.
-    unsafe packet.pointee.size = Int32(size)
-    unsafe packet.pointee.stream_index = Int32(track)
-    unsafe packet.pointee.pts = timestamp
-    unsafe packet.pointee.dts = timestamp
-    unsafe packet.pointee.duration = 1
-    let code = unsafe av_write_frame(format, packet)
-    unsafe packet.pointee.data = nil
-    return code
   }
 }
 
@@ -147,6 +103,11 @@ extension WebMContext {
     if let title { unsafe av_dict_set(&format.pointee.metadata, "title", title, 0) }
     code = unsafe avformat_write_header(format, nil)
     guard code >= 0 else { throw .library(.header, code: code) }
+    // The muxer holds back one packet of each stream of type audio, to put it behind a key frame of its time, and allocates for that.
+    // The order here is the writer's, so with the header written no stream is of that type any more: nothing else asks for it.
+    for index in tracks.indices { unsafe format.pointee.streams[index]?.pointee.codecpar.pointee.codec_type = AVMEDIA_TYPE_DATA }
+    // Nor does it go back from here on, so that it need not remember for cues: those are the writer's too.
+    unsafe io.pointee.seekable = 0
   }
 
   private static func describe(
@@ -189,9 +150,4 @@ extension WebMContext {
       0x80, 0xBB, 0, 0, 0, 0, 0,
     ]
   }
-}
-
-extension Int {
-  /// A size to grow a buffer to, so that frames slowly growing do not reallocate it each time.
-  fileprivate var nextBufferSize: Int { (self + 1023) / 1024 * 1024 }
 }

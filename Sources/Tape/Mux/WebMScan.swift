@@ -28,8 +28,6 @@ struct WebMScan {
   /// What is read at a time to see a cluster's head and first block, and to go through its blocks.
   private static let headBytes = 512
   private static let blockBytes = 16 << 10
-  /// In milliseconds: 34 years. What is later is damage, and sums of what is earlier stay in range.
-  private static let latestTimestamp: Int64 = 1 << 40
 
   /// No Opus packet is longer: 48 frames of 1275 bytes with their lengths (RFC 6716 §3.2).
   private static let longestSound: Int64 = 1 << 16
@@ -144,7 +142,9 @@ struct WebMScan {
       let count = timestamp.size, count <= 8, timestamp.headLength + Int(count) <= held.count
     else { return nil }
     let first = held.lowerBound + timestamp.headLength
-    guard let value = window.bytes.matroskaUnsigned(first..<first + Int(count)), value < WebMScan.latestTimestamp else { return nil }
+    guard let value = window.bytes.matroskaUnsigned(first..<first + Int(count)), value < WebMTrackClock.latestMilliseconds else {
+      return nil
+    }
     var cluster = Cluster(
       offset: offset, head: head, start: start, end: end, timestamp: value, blocks: start + Int64(timestamp.headLength) + count)
     cluster.first = try block(at: cluster.blocks, in: cluster)

@@ -3,6 +3,9 @@ struct WebMTrackClock {
   /// How long the last frame of a track lasts at most when nothing but its distance from the one before tells.
   static let longestGuessMilliseconds: Int64 = 100
 
+  /// No frame lies later: 34 years, so that sums of times stay in range.
+  static let latestMilliseconds: Int64 = 1 << 40
+
   /// The last frame's millisecond; nil before the first.
   private(set) var last: Int64?
   /// Where the last frame ends.

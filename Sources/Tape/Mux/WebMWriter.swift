@@ -6,9 +6,9 @@ package import Ground
 /// - Frames pass unchanged, in the order given. Their times become whole milliseconds, strictly rising within a track.
 /// - A cluster begins at each video key frame and at most `clusterMilliseconds` after the one before; its bytes appear when it closes.
 /// - The same calls give the same bytes.
-/// - A video track's size is that of its first key frame, or of the last `setPictureSize` before it. Later key frames of another size
-///   are written as they are, and the header keeps the first size: decoders follow the key frames.
-/// - A file of one kind of frames and of unknown size stays readable at each moment; what `finish` adds is seeking and the duration.
+/// - A video track's size is that of its first key frame, unless `setPictureSize` says another later. Key frames of another size are
+///   written as they are, and the header keeps the first: decoders follow the key frames.
+/// - What is drained so far is always a file that plays from its start; what `finish` adds is its duration, and seeking.
 package struct WebMWriter: ~Copyable {
   private struct Track {
     var isAudio: Bool
@@ -27,6 +27,8 @@ package struct WebMWriter: ~Copyable {
   }
   /// How far before its cluster's first frame a frame may lie; a block's distance has 16 bits with sign.
   private static let longestStepBack: Int64 = 30_000
+  /// A cluster closes before it grows over this, so that memory does not follow the bit rate. One frame may be larger.
+  private static let clusterBytesLimit = 1 << 20
 
   private var context: WebMContext
   private var tracks: [Track]
@@ -34,6 +36,7 @@ package struct WebMWriter: ~Copyable {
   private let clusterMilliseconds: Int64
   /// The first frame's time in the open cluster; nil while none is open.
   private var clusterStart: Int64?
+  private var clusterBytes = 0
   private var isFinished = false
   /// Frames so far that shared their millisecond with the frame before them and were moved on by one or more.
   package private(set) var nudgedFrames = 0
@@ -69,32 +72,35 @@ package struct WebMWriter: ~Copyable {
     guard !isFinished else { throw .finished }
     guard tracks.indices.contains(frame.track) else { throw .noSuchTrack(frame.track) }
     guard !frame.bytes.isEmpty, frame.bytes.count < Int32.max else { throw .badFrame(track: frame.track) }
-    guard frame.time >= .zero else { throw .badTime(track: frame.track) }
+    let wanted = frame.time.milliseconds
+    guard frame.time >= .zero, (0..<WebMTrackClock.latestMilliseconds).contains(wanted) else { throw .badTime(track: frame.track) }
     let isAudio = tracks[frame.track].isAudio
     if !isAudio, frame.isKey, let size = frame.size, !tracks[frame.track].sizeIsFinal {
       try setPictureSize(size, track: frame.track)
       tracks[frame.track].sizeIsFinal = true
     }
-    let wanted = frame.time.milliseconds
     let duration = MediaTime(nanoseconds: max(0, frame.duration.nanoseconds)).milliseconds
     let placed = tracks[frame.track].clock.place(wanted, duration: duration)
     if placed != wanted { nudgedFrames += 1 }
     let delay = tracks[frame.track].delay
     if let start = clusterStart {
-      let distance = placed - start
-      if distance >= clusterMilliseconds || distance < -WebMWriter.longestStepBack || (frame.isKey && !isAudio) { try closeCluster() }
+      let isFull = clusterBytes + frame.bytes.count > WebMWriter.clusterBytesLimit
+      let isOutOfReach = placed - start >= clusterMilliseconds || placed - start < -WebMWriter.longestStepBack
+      if isFull || isOutOfReach || (frame.isKey && !isAudio) { try closeCluster() }
     }
+    clusterBytes += frame.bytes.count
     if clusterStart == nil {
       clusterStart = placed
       if isAudio || frame.isKey { noteCue(track: frame.track, timestamp: placed + delay) }
     }
-    try context.write(frame.bytes, track: frame.track, isAudio: isAudio, isKey: frame.isKey, timestamp: placed + delay)
+    try context.write(frame.bytes, track: frame.track, isKey: isAudio || frame.isKey, timestamp: placed + delay)
   }
 
   /// Ends the open cluster, if there is one: every frame written so far is then among the pending bytes. Throws `library`.
   package mutating func closeCluster() throws(MuxError) {
     guard clusterStart != nil else { return }
     clusterStart = nil
+    clusterBytes = 0
     try context.closeCluster()
   }
 
