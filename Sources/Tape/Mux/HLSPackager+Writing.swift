@@ -1,0 +1,79 @@
+import Codecs
+import Ground
+import HLSPlaylist
+
+/// What segments are made of, and what is ordered for them.
+extension HLSPackager {
+  /// Puts a frame into the open segment.
+  mutating func accept(_ frame: EncodedFrame) throws(MuxError) {
+    if frame.track == videoTrack {
+      if let held, frame.time > held.time { videoInterval = frame.time - held.time }
+      try writeHeld(until: frame.time)
+    }
+    if let open = segment, (frame.time - open.fragmentStart).nanoseconds >= Int64(configuration.fragmentMilliseconds) * 1_000_000 {
+      try flushFragment()
+      segment?.fragmentStart = frame.time
+    }
+    if frame.track == videoTrack {
+      held = frame
+      if frame.isKey { held?.bytes = parameterSets.prepended(to: frame.bytes) }
+      needsKey = false
+      lastVideoTime = frame.time
+      mediaEnd = max(mediaEnd, frame.time + min(videoInterval, HLSPackager.gap))
+    } else {
+      try writer?.write(frame, duration: frame.duration)
+      mediaEnd = max(mediaEnd, frame.time + frame.duration)
+    }
+  }
+
+  /// Closes the segment at `end`, which the next one begins at unless there is a break.
+  mutating func closeSegment(_ open: OpenSegment, at end: MediaTime) throws(MuxError) {
+    try writeHeld(until: end)
+    try flushFragment()
+    let byteCount = segment?.byteCount ?? 0
+    segment = nil
+    guard byteCount > 0 else {
+      isDiscontinuous = isDiscontinuous || open.isDiscontinuous
+      return
+    }
+    // Both ends are rounded, not the length: then the lengths of many segments add up to their times.
+    let length = Int(end.milliseconds - open.start.milliseconds)
+    let limit = configuration.segmentSeconds * 1_000
+    if length > limit { overlongSegments += 1 }
+    let number = segmentCount
+    let finished = HLSSegment(
+      uri: HLSName.segment(number), sequence: number, start: open.start, durationMilliseconds: min(max(length, 1), limit),
+      byteCount: byteCount, programDateTime: open.programDateTime, isDiscontinuous: open.isDiscontinuous)
+    presentation.add(
+      MediaPlaylist.Segment(
+        uri: finished.uri, durationMilliseconds: finished.durationMilliseconds, programDateTime: finished.programDateTime,
+        isDiscontinuous: finished.isDiscontinuous, map: HLSName.initSegment(initNumber)), bytes: byteCount)
+    orders.append(.rename(from: HLSName.part(number), to: finished.uri))
+    orderPlaylists()
+    orders.append(.announce(finished))
+  }
+
+  /// The media playlist first: what the multivariant one names is there.
+  mutating func orderPlaylists() {
+    orders.append(.write(path: HLSName.media, bytes: presentation.mediaPlaylist))
+    if let bytes = presentation.takeMultivariantPlaylist() { orders.append(.write(path: HLSName.master, bytes: bytes)) }
+  }
+
+  private mutating func writeHeld(until next: MediaTime) throws(MuxError) {
+    guard let frame = held else { return }
+    held = nil
+    let known = frame.duration > .zero ? frame.duration : videoInterval
+    try writer?.write(frame, duration: next > frame.time ? next - frame.time : known)
+  }
+
+  private mutating func flushFragment() throws(MuxError) {
+    guard let bytes = try writer?.flushFragment(), !bytes.isEmpty else { return }
+    if !isInitWritten, let header = writer?.initSegment {
+      orders.append(.write(path: HLSName.initSegment(initNumber), bytes: header))
+      presentation.include(formats)
+      isInitWritten = true
+    }
+    orders.append(.append(path: HLSName.part(segmentCount), bytes: bytes))
+    segment?.byteCount += bytes.count
+  }
+}
