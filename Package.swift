@@ -71,7 +71,8 @@ let package = Package(
       "Deck", "Loop", "Ground", "JSON", "RTP", "RTCP", "SRTP", "Peer", "Codecs", "Track", "Mux", "Transcode", "Recording",
       "CLinux", "CCrypto"),
     room("Deck", "Control", "Ground", "JSON", "Codecs", "SRTP", "Recording", "CHTTP", "CLinux"),
-    room("Deck", "Replay", "Ground", "JSON", "RTP", "RTCP", "SDP", "SRTP", "Codecs", "Track", "Recording", "CPcap", "CLinux"),
+    room(
+      "Deck", "Replay", "Ground", "JSON", "RTP", "RTCP", "SDP", "SRTP", "Peer", "Codecs", "Track", "Recording", "Loop", "CPcap", "CLinux"),
     room("Deck", "Client", "Ground", "JSON", "CCurl", "CLinux"),
     .executableTarget(
       name: "tapedeck",

@@ -14,10 +14,19 @@ final class LoopTake: @unchecked Sendable {
   var hasReportedStart = false
   var releasedSoFar = 0
 
+  private var named = 0
+
   init(take: Take, job: WriterJob, observer: any LoopObserver) {
     self.take = take
     self.job = job
     self.observer = observer
+  }
+
+  /// Tells the writer what participants are called that it has not heard of.
+  func nameParticipants() {
+    let ids = take.participantIDs
+    for number in named..<ids.count { names.append((number, ids[number])) }
+    named = ids.count
   }
 }
 
@@ -115,7 +124,8 @@ final class MediaLoop: @unchecked Sendable {
   }
 
   /// Ends a recording: drains its sockets once more, hands the last orders over, lets go of it.
-  func end(_ item: LoopTake, at now: Instant) {
+  /// `ended` hears the take after its last packet, before the writer does.
+  func end(_ item: LoopTake, at now: Instant, ended: (Take) -> Void) {
     guard takes.removeValue(forKey: ObjectIdentifier(item)) != nil else { return }
     for socket in item.sockets {
       receive(socket)
@@ -123,6 +133,7 @@ final class MediaLoop: @unchecked Sendable {
     }
     item.sockets.removeAll()
     item.take.stop(at: now)
+    ended(item.take)
     collect(item, at: now, isLast: true)
     flush()
   }
@@ -235,6 +246,9 @@ final class MediaLoop: @unchecked Sendable {
     guard !isLast else { return }
     item.take.noteBytes(item.job.accounts.fileBytes.load(ordering: .relaxed), at: now)
     if let limit = item.take.limitReached { item.observer.limitReached(limit) }
+    if item.job.accounts.hasFailed.load(ordering: .acquiring), let failure = item.job.accounts.state.withLock({ $0.failure }) {
+      item.observer.failed(failure)
+    }
   }
 
   private func send(_ datagram: OutgoingDatagram, _ item: LoopTake) {

@@ -171,7 +171,7 @@ package struct Manifest: Sendable {
     }
   }
 
-  private static func file(_ file: FileStatus) -> JSONValue {
+  package static func file(_ file: FileStatus) -> JSONValue {
     .object([
       JSONField("path", .string(file.path)), JSONField("kind", "media"), JSONField("participant", .string(file.participant)),
       JSONField("container", .string(file.container)), JSONField("part", JSONValue(file.part)), JSONField("bytes", JSONValue(file.bytes)),

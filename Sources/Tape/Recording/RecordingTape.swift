@@ -19,6 +19,8 @@ package final class TapeAccounts: Sendable {
   /// Bytes of all WebM files.
   package let fileBytes = Atomic<Int64>(0)
   package let framesWritten = Atomic<Int>(0)
+  /// Set with `State.failure`; cheap to ask.
+  package let hasFailed = Atomic<Bool>(false)
 
   package struct State: Sendable {
     package var files: [FileStatus] = []
@@ -124,6 +126,7 @@ package final class RecordingTape {
     } catch {
       failure = error
       accounts.state.withLock { $0.failure = error }
+      accounts.hasFailed.store(true, ordering: .releasing)
     }
   }
 

@@ -106,6 +106,7 @@ extension Take {
   private func begin(at now: Instant) {
     guard let zero = early.map(\.frame.place).min() else { return }
     timeline.begin(at: zero)
+    orderWallClock()
     let waiting = early
     early.removeAll()
     for item in waiting { settle(item.frame, item.track, tracks[item.track].participant, since: item.since) }

@@ -55,6 +55,7 @@ package final class Take {
   let cname: String
   let limits: Limits
   let startedAt: Instant
+  let wallAtStart: WallTime
   var sources: [TakeSource] = []
   var tracks: [TrackEntry] = []
   var participants: [Participant] = []
@@ -81,7 +82,9 @@ package final class Take {
   package static let maximumQueuedBytes = 16 << 20
 
   /// `ssrc` and `cname` are our own, in RTCP.
-  package init(limits: Limits, ssrc: SSRC, cname: String, pool: BufferPool, at now: Instant) {
+  /// `wall` is the wall clock at `now`.
+  package init(limits: Limits, ssrc: SSRC, cname: String, pool: BufferPool, at now: Instant, wall: WallTime) {
+    wallAtStart = wall
     self.limits = limits
     self.ssrc = ssrc
     self.cname = cname
@@ -91,6 +94,9 @@ package final class Take {
   }
 
   // MARK: To do
+
+  /// The participants by number.
+  package var participantIDs: [String] { participants.map(\.id) }
 
   /// Whether the first frame has its place.
   package var hasMedia: Bool { timeline.zero != nil }
@@ -181,6 +187,7 @@ package final class Take {
   /// Resumes at `now`: sound goes on from here, pictures from the key frame that is asked for at once.
   package func resume(at now: Instant) {
     timeline.resume(at: Int64(bitPattern: now.nanoseconds))
+    orderWallClock()
     for number in tracks.indices where tracks[number].specification.kind == .video && !tracks[number].hasEnded {
       tracks[number].awaitsKeyFrame = true
       tracks[number].receiver.needKeyFrame(at: now)
@@ -201,6 +208,13 @@ package final class Take {
 
   /// A frame that was ordered did not reach its file.
   package func writeFailed(track: Int, packets: Int) { tracks[track].receiver.retract(packets: packets, cause: .writeFailed) }
+
+  /// Tells which wall-clock time the timeline's zero stands for, as of now.
+  func orderWallClock() {
+    guard let zero = timeline.zero else { return }
+    let offset = TimeSpan(nanoseconds: zero - Int64(bitPattern: startedAt.nanoseconds))
+    order(.wallClock(zero: wallAtStart + offset + timeline.cutTotal))
+  }
 
   func trackFields(_ number: Int) -> [EventField] {
     [

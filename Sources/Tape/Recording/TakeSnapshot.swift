@@ -52,6 +52,15 @@ package struct TakeSnapshot: Sendable {
   package var sinceZero: TimeSpan?
 }
 
+extension TakeSnapshot {
+  /// Moves frames that were ordered and did not reach their file to the discards.
+  package mutating func retract(_ lost: [(track: Int, packets: Int)]) {
+    for item in lost where tracks.indices.contains(item.track) {
+      tracks[item.track].counters.retract(packets: item.packets, cause: .writeFailed)
+    }
+  }
+}
+
 extension Take {
   /// The numbers at `now`.
   package func snapshot(at now: Instant) -> TakeSnapshot {

@@ -1,0 +1,184 @@
+import Dispatch
+import Glibc
+import Ground
+package import JSON
+import Peer
+package import Recording
+import SRTP
+import Synchronization
+import Track
+
+/// The recorder: takes the control plane's calls, owns the loops and writers, keeps the books. Thread-safe.
+package final class Recorder: RecorderControl, Sendable {
+  struct State {
+    var live: [String: RecordingEntry] = [:]
+    var ended: EndedRecordings
+    /// Starts under way, so that two at once do not pass the limit together.
+    var starting = 0
+    var isShuttingDown = false
+  }
+
+  let configuration: RecorderConfiguration
+  let logger: Logger
+  let hub: EventHub
+  let clerk = Clerk()
+  let loops: [MediaLoop]
+  let writers: [WriterThread]
+  let transcoders: TranscoderPool
+  let ports: PortAllocator
+  let state: Mutex<State>
+  let startedAt = Clocks.wall()
+  let startInstant = Clocks.now()
+
+  /// Opens the root, completes what a crash left unfinished, and starts the threads. Throws where the root cannot be used.
+  package init(_ configuration: RecorderConfiguration, logger: Logger) throws(ControlError) {
+    self.configuration = configuration
+    self.logger = logger
+    do {
+      try DiskFiles.makeFolders(configuration.root)
+    } catch {
+      throw ControlError(.internal, "root \(configuration.root): \(error.message)", field: "root")
+    }
+    guard unsafe access(configuration.root, W_OK | X_OK) == 0 else {
+      throw ControlError(
+        .internal, "root \(configuration.root) cannot be written: \(unsafe String(cString: strerror(errno)))", field: "root")
+    }
+    let (ended, lastEvent) = EndedRecordings.load(root: configuration.root, logger: logger)
+    hub = EventHub(first: lastEvent + 1)
+    state = Mutex(State(ended: ended))
+    ports = PortAllocator(range: configuration.portRange)
+    let cores = configuration.threads ?? max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+    writers = (0..<max(1, cores / 2)).map { WriterThread(name: "writer-\($0)") }
+    let made = writers
+    loops = (0..<cores).map { MediaLoop(index: $0, writer: made[$0 % made.count]) }
+    transcoders = TranscoderPool(threads: max(1, cores - 1))
+  }
+
+  /// Ends every recording properly, then the threads. No call is answered afterwards but with `shuttingDown`.
+  package func shutDown() {
+    let entries = state.withLock { state in
+      state.isShuttingDown = true
+      return Array(state.live.values)
+    }
+    for entry in entries { clerk.post { [self] in end(entry, reason: .shutdown) } }
+    for entry in entries { entry.ended.wait() }
+    hub.close()
+    for loop in loops { loop.stop() }
+    for writer in writers { writer.stop() }
+    transcoders.stop()
+    clerk.stop()
+  }
+
+  // MARK: Start
+
+  package func start(_ specification: RecordingSpecification) throws(ControlError) -> JSONValue {
+    try reserve()
+    defer { state.withLock { $0.starting -= 1 } }
+    let now = Clocks.now()
+    let wall = Clocks.wall()
+    let id = Identifiers.uuidV7(at: wall)
+    let folder = configuration.root + "/" + PathComponent.encode(specification.room) + "/" + id
+    let bound = try bind(specification.source, id: "s1", firstTrack: 1)
+    do {
+      try DiskFiles.makeFolders(folder)
+    } catch {
+      throw Recorder.diskError(error)
+    }
+    var manifest = Manifest(id: id, specification: specification, createdAt: wall)
+    manifest.sources = [bound.description]
+    let entry: RecordingEntry
+    do {
+      entry = try make(id: id, folder: folder, manifest: manifest, bound: bound, at: now, wall: wall)
+      try save(entry, manifest: entry.manifestNow())
+    } catch {
+      removeTree(folder)
+      throw error
+    }
+    state.withLock { $0.live[id] = entry }
+    let loop = entry.loop
+    loop.post { $0.add(entry.item) }
+    clerk.post { [self] in tell(entry, "recording.starting", at: wall, []) }
+    logger.info("recording started", [JSONField("recording", .string(id)), JSONField("room", .string(specification.room))])
+    return entry.manifestNow().json(withSecrets: true)
+  }
+
+  private func reserve() throws(ControlError) {
+    let refusal = state.withLock { state -> ControlError? in
+      if state.isShuttingDown { return ControlError(.shuttingDown, "the node is shutting down") }
+      if let most = configuration.maxRecordings, state.live.count + state.starting >= most {
+        return ControlError(.atCapacity, "maxRecordings: \(most) recordings are running on this node, and no more are allowed")
+      }
+      state.starting += 1
+      return nil
+    }
+    if let refusal { throw refusal }
+    if let free = freeBytes(), free < configuration.minimumFreeBytes {
+      state.withLock { $0.starting -= 1 }
+      throw ControlError(.diskFull, "the disk that holds the recordings has \(free) bytes left")
+    }
+  }
+
+  func freeBytes() -> Int64? {
+    var facts = statvfs()
+    guard unsafe statvfs(configuration.root, &facts) == 0 else { return nil }
+    return Int64(facts.f_bavail) * Int64(facts.f_frsize)
+  }
+
+  private func make(
+    id: String, folder: String, manifest: Manifest, bound: BoundSource, at now: Instant, wall: WallTime
+  ) throws(ControlError) -> RecordingEntry {
+    let specification = manifest.specification
+    guard let loop = loops.min(by: { $0.load.load(ordering: .relaxed) < $1.load.load(ordering: .relaxed) }) else {
+      throw ControlError(.internal, "no media loop runs")
+    }
+    let random = Identifiers.random64()
+    let take = Take(
+      limits: specification.limits, ssrc: SSRC(UInt32(truncatingIfNeeded: random | 1)), cname: "tapedeck-" + String(random, radix: 36),
+      pool: loop.pool, at: now, wall: wall)
+    let source = take.addSource(id: bound.description.id, bound.description.specification)
+    let sockets = try Recorder.attach(bound, to: take, source: source)
+    var participants: [String] = []
+    for track in specification.source.tracks where !participants.contains(track.participant) { participants.append(track.participant) }
+    let accounts = TapeAccounts()
+    let presenter = specification.outputs.hls.map {
+      LivePresenter(folder: folder, output: $0, participants: participants, accounts: accounts, pool: transcoders)
+    }
+    let tape = RecordingTape(
+      files: DiskFiles(folder: folder), participants: participants, accounts: accounts, listener: presenter)
+    let entry = RecordingEntry(
+      id: id, folder: folder, manifest: manifest, loop: loop, recorder: self,
+      make: { observer in
+        let job = WriterJob(tape: tape, accounts: accounts) { [weak observer, weak self] _ in
+          guard let self, let entry = observer?.target else { return }
+          // The presentation ends after the tape: it lags behind by what its transcoder has queued.
+          if let presenter {
+            presenter.finish { self.clerk.post { self.finalize(entry) } }
+          } else {
+            self.clerk.post { self.finalize(entry) }
+          }
+        }
+        let item = LoopTake(take: take, job: job, observer: observer)
+        for socket in sockets { socket.owner = item }
+        item.sockets = sockets
+        return item
+      }, accounts: accounts)
+    presenter?.whenSegment = { [weak entry, weak self] fields in
+      guard let self, let entry else { return }
+      let at = Clocks.wall()
+      self.clerk.post { self.tell(entry, "hls.segment", at: at, fields) }
+    }
+    entry.state.withLock { state in
+      state.manifest.snapshot = take.snapshot(at: now)
+      state.nextSource = 2
+      state.nextTrack = specification.source.tracks.count + 1
+      state.declaredSSRCs = Set(specification.source.tracks.compactMap { $0.ssrc?.value })
+    }
+    loop.load.add(1, ordering: .relaxed)
+    return entry
+  }
+
+  static func diskError(_ error: TapeFileError) -> ControlError {
+    if case .noSpace = error { return ControlError(.diskFull, error.message) }
+    return ControlError(.internal, error.message)
+  }
+}

@@ -1,0 +1,21 @@
+import Ground
+
+/// How a node records.
+package struct RecorderConfiguration: Sendable {
+  /// The folder of all recordings.
+  package var root: String
+  package var portRange = PortRange(first: 40_000, last: 49_999)
+  /// Where media sockets bind unless a source says otherwise; a literal address.
+  package var listenIP = "127.0.0.1"
+  /// What clients are told instead of the listening address, for hosts behind NAT.
+  package var announceIP: String?
+  /// Recordings at once; nil: no limit.
+  package var maxRecordings: Int? = 1000
+  /// Media loops; nil: one per core.
+  package var threads: Int?
+  /// Below so many free bytes on the disk, a start is refused.
+  package var minimumFreeBytes: Int64 = 64 << 20
+  package var version = "0.1.0"
+
+  package init(root: String) { self.root = root }
+}

@@ -1,0 +1,202 @@
+package import Codecs
+package import Ground
+package import Mux
+package import Transcode
+
+/// One participant's live presentation: frames of the tape in, files in its folder out. For one thread at a time.
+package final class ParticipantHLS {
+  package let participant: String
+  package let folder: String
+  private let output: HLSOutput
+  private let files: any TapeFiles
+  private var packager: HLSPackager
+  private var transcoder: ParticipantTranscoder?
+  private var formats: [TrackFormat] = []
+  private var earlierSkipped = 0
+  private var newestTime = MediaTime.zero
+  /// Why the presentation ended early, or nil.
+  package private(set) var failure: String?
+  package private(set) var isFinished = false
+  private var announced: [HLSSegment] = []
+  /// No output is made beyond what frames may still come for.
+  package static let latency = TimeSpan.milliseconds(1_500)
+
+  package init(participant: String, folder: String, output: HLSOutput, files: any TapeFiles, wallClockZero: WallTime) {
+    self.participant = participant
+    self.folder = folder
+    self.output = output
+    self.files = files
+    let quality = VideoQuality(rawValue: output.quality.rawValue) ?? .medium
+    let videoBits = output.video == .h264 ? quality.bitsPerSecond : 0
+    packager = HLSPackager(
+      HLSConfiguration(
+        segmentSeconds: output.segmentSeconds, bitsPerSecond: videoBits + 128_000,
+        frameRate: output.video == .h264 ? Double(quality.framesPerSecond) : nil), wallClockZero: wallClockZero)
+  }
+
+  // MARK: Facts
+
+  package var status: HLSStatus {
+    var status = HLSStatus(participant: participant, playlist: folder + "/" + HLSName.master)
+    status.segments = packager.segmentCount
+    status.isLive = !isFinished
+    status.framesSkipped = framesSkipped
+    status.error = failure
+    return status
+  }
+
+  /// Pictures that were left out for want of time.
+  package var framesSkipped: Int {
+    earlierSkipped + (transcoder.map { $0.videoCounters.skipped + $0.videoCounters.thinned } ?? 0)
+  }
+
+  // MARK: World
+
+  /// The tape begins, or goes on in another part, with these tracks.
+  package func open(_ formats: [TrackFormat]) {
+    guard failure == nil else { return }
+    endTranscoder(at: newestTime)
+    self.formats = formats
+  }
+
+  package func receive(_ frame: EncodedFrame) {
+    guard failure == nil, !isFinished else { return }
+    attempt { (hls) throws(HLSFailure) in
+      if hls.transcoder == nil { try hls.beginTranscoder(at: frame.time) }
+      hls.newestTime = max(hls.newestTime, frame.time + frame.duration)
+      try hls.transcode { (t) throws(TranscodeError) in try t.receive(frame) }
+      try hls.drain()
+    }
+  }
+
+  /// The timeline has come to `time`: what has no frames by now gets silence and stills.
+  package func advance(to time: MediaTime) {
+    guard failure == nil, !isFinished, transcoder != nil else { return }
+    let horizon = time - ParticipantHLS.latency
+    guard horizon > .zero else { return }
+    attempt { (hls) throws(HLSFailure) in
+      try hls.transcode { (t) throws(TranscodeError) in try t.advance(to: horizon) }
+      try hls.drain()
+    }
+  }
+
+  package func setWallClock(zero: WallTime) { packager.setWallClock(zero: zero) }
+
+  /// How much of the pictures' work is left out from now on.
+  package func shed(_ level: ShedLevel) { transcoder?.shed(level) }
+  /// Frames were left out: nothing is decoded before the next key frame.
+  package func skipToKeyFrame() { transcoder?.skipToKeyFrame() }
+
+  /// Ends the presentation: the last segment is closed and the playlists are final.
+  package func finish() {
+    guard !isFinished else { return }
+    endTranscoder(at: newestTime)
+    isFinished = true
+    do {
+      try packager.finish()
+      try execute()
+    } catch let error as MuxError {
+      note("\(error)")
+    } catch {
+      note("\(error)")
+    }
+  }
+
+  // MARK: To do
+
+  /// The segments finished since the last call.
+  package func takeSegments() -> [HLSSegment] {
+    defer { announced.removeAll() }
+    return announced
+  }
+
+  // MARK: Inside
+
+  private enum HLSFailure: Error {
+    case transcode(TranscodeError)
+    case mux(MuxError)
+    case file(TapeFileError)
+    var message: String {
+      switch self {
+      case .transcode(let error): "\(error)"
+      case .mux(let error): "\(error)"
+      case .file(let error): error.message
+      }
+    }
+  }
+
+  private func attempt(_ body: (ParticipantHLS) throws(HLSFailure) -> Void) {
+    do {
+      try body(self)
+    } catch {
+      note(error.message)
+    }
+  }
+
+  /// A presentation that fails ends alone: the tape goes on.
+  private func note(_ message: String) {
+    if failure == nil { failure = message }
+  }
+
+  private func transcode(_ body: (ParticipantTranscoder) throws(TranscodeError) -> Void) throws(HLSFailure) {
+    guard let transcoder else { return }
+    do throws(TranscodeError) {
+      try body(transcoder)
+    } catch {
+      throw .transcode(error)
+    }
+  }
+
+  private func beginTranscoder(at time: MediaTime) throws(HLSFailure) {
+    var settings = TranscodeSettings()
+    settings.video = output.video == .h264 ? VideoQuality(rawValue: output.quality.rawValue) : nil
+    settings.audio = output.audio == .opus ? .opus : .aac
+    settings.segmentSeconds = output.segmentSeconds
+    settings.start = time
+    do throws(TranscodeError) {
+      transcoder = try ParticipantTranscoder(tracks: formats, settings: settings)
+    } catch {
+      throw .transcode(error)
+    }
+  }
+
+  private func endTranscoder(at time: MediaTime) {
+    guard transcoder != nil else { return }
+    attempt { (hls) throws(HLSFailure) in
+      try hls.transcode { (t) throws(TranscodeError) in try t.finish(at: time) }
+      try hls.drain()
+    }
+    earlierSkipped = framesSkipped
+    self.transcoder = nil
+  }
+
+  private func drain() throws(HLSFailure) {
+    while let output = transcoder?.poll() {
+      do throws(MuxError) {
+        switch output {
+        case .formats(let formats, let time): try packager.start(formats, at: time)
+        case .frame(let frame): try packager.write(frame)
+        }
+      } catch {
+        throw .mux(error)
+      }
+    }
+    do throws(TapeFileError) {
+      try execute()
+    } catch {
+      throw .file(error)
+    }
+  }
+
+  private func execute() throws(TapeFileError) {
+    for order in packager.takeOrders() {
+      switch order {
+      case .write(let path, let bytes): try files.replace(folder + "/" + path, bytes)
+      case .append(let path, let bytes): try files.append(folder + "/" + path, bytes)
+      case .rename(let from, let to): try files.rename(folder + "/" + from, to: folder + "/" + to)
+      case .announce(let segment): announced.append(segment)
+      case .truncate, .remove: break
+      }
+    }
+  }
+}

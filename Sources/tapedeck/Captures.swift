@@ -1,0 +1,41 @@
+import Client
+import Recording
+import Replay
+
+/// `tapedeck replay` and `tapedeck inspect`.
+enum Captures {
+  static func inspect(_ parsed: ParsedCommand, console: SystemConsole) -> Int32 {
+    Inspect.run(
+      Inspect.Options(
+        capture: parsed.positionals[0], sessionDescription: parsed.text("sdp"), srtpKey: parsed.text("srtp-key"),
+        json: parsed.isOn("json")), output: { try? console.write($0 + "\n") }, errors: { console.writeError("tapedeck: \($0)\n") })
+  }
+
+  static func replay(_ parsed: ParsedCommand, console: SystemConsole) -> Int32 {
+    switch (parsed.text("out"), parsed.endpoint("to")) {
+    case (let folder?, nil): return record(parsed, into: folder, console)
+    case (nil, let address?):
+      _ = address
+      console.writeError("tapedeck: --to is being built\n")
+      return 1
+    default:
+      console.writeError(parsed.wrongUsage("one of --out and --to is needed"))
+      return 2
+    }
+  }
+
+  private static func record(_ parsed: ParsedCommand, into folder: String, _ console: SystemConsole) -> Int32 {
+    var options = FileReplay.Options(
+      capture: parsed.positionals[0], folder: folder, sessionDescription: parsed.text("sdp"), srtpKey: parsed.text("srtp-key"),
+      json: parsed.isOn("json"))
+    if parsed.isOn("hls") {
+      var hls = HLSOutput()
+      if let seconds = parsed.integer("segment-seconds") { hls.segmentSeconds = seconds }
+      if let audio = parsed.text("hls-audio").flatMap({ HLSOutput.Audio(rawValue: $0) }) { hls.audio = audio }
+      if let video = parsed.text("hls-video").flatMap({ HLSOutput.Video(rawValue: $0) }) { hls.video = video }
+      if let quality = parsed.text("quality").flatMap({ HLSOutput.Quality(rawValue: $0) }) { hls.quality = quality }
+      options.hls = hls
+    }
+    return FileReplay.run(options, output: { try? console.write($0 + "\n") }, errors: { console.writeError("tapedeck: \($0)\n") })
+  }
+}

@@ -1,0 +1,46 @@
+import Ground
+import JSON
+import Recording
+import Synchronization
+
+/// Stands where the recorder will be while it completes what a crash left: the control socket is bound already, so that a second daemon
+/// is refused, and calls are answered `shuttingDown`'s sibling: not ready yet.
+final class LateRecorder: RecorderControl, Sendable {
+  private let opened = Mutex<(any RecorderControl)?>(nil)
+
+  func open(_ recorder: any RecorderControl) { opened.withLock { $0 = recorder } }
+
+  private func recorder() throws(ControlError) -> any RecorderControl {
+    guard let recorder = opened.withLock({ $0 }) else {
+      throw ControlError(.shuttingDown, "the node is starting: interrupted recordings are being completed")
+    }
+    return recorder
+  }
+
+  func start(_ specification: RecordingSpecification) throws(ControlError) -> JSONValue { try recorder().start(specification) }
+  func recording(_ id: String) throws(ControlError) -> JSONValue { try recorder().recording(id) }
+  func recordings(_ query: RecordingQuery) throws(ControlError) -> (page: [JSONValue], total: Int) { try recorder().recordings(query) }
+  func stop(_ id: String, wait: Bool) throws(ControlError) -> JSONValue { try recorder().stop(id, wait: wait) }
+  func pause(_ id: String, mode: PauseMode) throws(ControlError) -> JSONValue { try recorder().pause(id, mode: mode) }
+  func resume(_ id: String) throws(ControlError) -> JSONValue { try recorder().resume(id) }
+  func cancel(_ id: String) throws(ControlError) -> JSONValue { try recorder().cancel(id) }
+  func delete(_ id: String) throws(ControlError) -> JSONValue { try recorder().delete(id) }
+  func addSource(_ source: SourceSpecification, to id: String) throws(ControlError) -> JSONValue {
+    try recorder().addSource(source, to: id)
+  }
+  func addTracks(_ tracks: [TrackSpecification], to id: String, source: String) throws(ControlError) -> JSONValue {
+    try recorder().addTracks(tracks, to: id, source: source)
+  }
+  func removeSource(_ source: String, from id: String) throws(ControlError) -> JSONValue {
+    try recorder().removeSource(source, from: id)
+  }
+  func folder(_ id: String) throws(ControlError) -> String { try recorder().folder(id) }
+  func node() -> JSONValue { opened.withLock { $0 }?.node() ?? ["version": .string(Tapedeck.version), "starting": true] }
+  func readiness() -> (ready: Bool, reason: String?) {
+    opened.withLock { $0 }?.readiness() ?? (false, "interrupted recordings are being completed")
+  }
+  func metrics() -> String { opened.withLock { $0 }?.metrics() ?? "" }
+  func events(of recording: String?, after last: UInt64?, timeout: TimeSpan) throws(ControlError)
+    -> (events: [RecordingEvent], closed: Bool)
+  { try recorder().events(of: recording, after: last, timeout: timeout) }
+}

@@ -1,0 +1,101 @@
+import Client
+import Control
+import Glibc
+import JSON
+import Loop
+import Recording
+
+/// `tapedeck serve`: the daemon, from its settings to its last recording's end.
+enum Serve {
+  static func run(_ parsed: ParsedCommand, console: SystemConsole, environment: [String: String]) -> Int32 {
+    let settings: ServeSettings
+    do {
+      settings = try ServeSettings(parsed, environment: environment)
+    } catch {
+      console.writeError("tapedeck: \(error.message)\n")
+      return 1
+    }
+    var signals = sigset_t()
+    unsafe sigemptyset(&signals)
+    unsafe sigaddset(&signals, SIGTERM)
+    unsafe sigaddset(&signals, SIGINT)
+    // Before the first thread, so that all inherit it and only `sigwait` hears them.
+    _ = unsafe pthread_sigmask(SIG_BLOCK, &signals, nil)
+    raiseDescriptorLimit()
+    let logger = Logger(level: settings.logLevel, format: settings.logFormat)
+    let recorder: Recorder
+    let server: ControlServer
+    do {
+      (recorder, server) = try open(settings, logger)
+    } catch {
+      console.writeError("tapedeck: \(error)\n")
+      return 1
+    }
+    logger.info(
+      "ready",
+      [
+        JSONField("version", .string(Tapedeck.version)), JSONField("control", .string(settings.control)),
+        JSONField("root", .string(settings.recorder.root)),
+      ])
+    var received: Int32 = 0
+    _ = unsafe sigwait(&signals, &received)
+    logger.info("stopping", [JSONField("signal", .string(received == SIGINT ? "SIGINT" : "SIGTERM"))])
+    watchForSecondSignal()
+    recorder.shutDown()
+    server.stop()
+    logger.info("stopped")
+    return 0
+  }
+
+  private static func open(_ settings: ServeSettings, _ logger: Logger) throws -> (Recorder, ControlServer) {
+    // The socket's lock comes first: a second daemon must not touch the recordings of the first.
+    let later = LateRecorder()
+    let server = try ControlServer(
+      ControlServerConfiguration(path: settings.control, group: settings.controlGroup), recorder: later,
+      log: { record in
+        logger.debug(
+          "request",
+          [
+            JSONField("method", .string(record.method)), JSONField("path", .string(record.path)),
+            JSONField("status", JSONValue(Int(record.status))),
+          ])
+      })
+    do {
+      let recorder = try Recorder(settings.recorder, logger: logger)
+      later.open(recorder)
+      return (recorder, server)
+    } catch {
+      server.stop()
+      throw ServeFailure(description: error.message)
+    }
+  }
+
+  private struct ServeFailure: Error, CustomStringConvertible {
+    var description: String
+  }
+
+  /// A socket a track and three files a recording: the soft limit of 1024 is soon reached.
+  private static func raiseDescriptorLimit() {
+    var limit = rlimit()
+    guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+    limit.rlim_cur = limit.rlim_max
+    _ = unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+  }
+
+  /// A second signal exits at once; what is on disk is completed by the next start.
+  private static func watchForSecondSignal() {
+    var thread = pthread_t()
+    _ = unsafe pthread_create(
+      &thread, nil,
+      { _ in
+        var signals = sigset_t()
+        unsafe sigemptyset(&signals)
+        unsafe sigaddset(&signals, SIGTERM)
+        unsafe sigaddset(&signals, SIGINT)
+        var received: Int32 = 0
+        _ = unsafe sigwait(&signals, &received)
+        _exit(128 + received)
+      }, nil)
+    _ = pthread_detach(thread)
+  }
+}

@@ -1,0 +1,87 @@
+import Client
+import Foundation
+import Ground
+import JSON
+import Loop
+
+/// What `tapedeck serve` runs with: the configuration file, environment variables over it, flags over both.
+struct ServeSettings {
+  var control: String
+  var controlGroup: String?
+  var recorder: RecorderConfiguration
+  var logLevel = LogLevel.info
+  var logFormat = Logger.Format.text
+
+  struct Invalid: Error {
+    var message: String
+  }
+
+  init(_ parsed: ParsedCommand, environment: [String: String]) throws(Invalid) {
+    control = ControlSocket.defaultPath(environment: environment)
+    recorder = RecorderConfiguration(root: "./recordings")
+    recorder.version = Tapedeck.version
+    if let path = parsed.text("config") { try read(path) }
+    if let value = parsed.text("control") { control = value }
+    if let value = parsed.text("control-group") { controlGroup = value }
+    if let value = parsed.text("root") { recorder.root = value }
+    if let range = parsed.portRange("port-range") { recorder.portRange = PortRange(first: range.lowerBound, last: range.upperBound) }
+    if let value = parsed.text("listen-ip") { recorder.listenIP = value }
+    if let value = parsed.text("announce-ip") { recorder.announceIP = value }
+    if let value = parsed.integer("max-recordings") { recorder.maxRecordings = value }
+    if let value = parsed.integer("threads") { recorder.threads = value }
+    if let level = parsed.text("log-level").flatMap({ LogLevel(name: $0) }) { logLevel = level }
+    if let format = parsed.text("log-format").flatMap({ Logger.Format(rawValue: $0) }) { logFormat = format }
+  }
+
+  private static let fields = [
+    "control", "controlGroup", "root", "portRange", "listenIp", "announceIp", "maxRecordings", "threads", "logLevel", "logFormat",
+  ]
+
+  private mutating func read(_ path: String) throws(Invalid) {
+    guard let data = FileManager.default.contents(atPath: path) else { throw Invalid(message: "\(path): cannot be read") }
+    let json: JSONValue
+    do {
+      json = try JSONValue(parsing: Array(data), json5: true)
+    } catch {
+      throw Invalid(message: "\(path): \(error.message)")
+    }
+    guard let fields = json.fields else { throw Invalid(message: "\(path): an object is needed, not \(json.typeName)") }
+    for field in fields {
+      guard ServeSettings.fields.contains(field.name) else {
+        throw Invalid(message: "\(path): unknown field \(field.name); known are \(ServeSettings.fields.joined(separator: ", "))")
+      }
+      try apply(field, path)
+    }
+  }
+
+  private mutating func apply(_ field: JSONField, _ path: String) throws(Invalid) {
+    func wrong(_ allowed: String) -> Invalid {
+      Invalid(message: "\(path): \(field.name): \(field.value.text()) is not \(allowed)")
+    }
+    switch field.name {
+    case "maxRecordings", "threads":
+      guard let number = field.value.integerValue, number >= 1, number <= 1_000_000 else { throw wrong("a whole number from 1") }
+      if field.name == "threads" { recorder.threads = Int(number) } else { recorder.maxRecordings = Int(number) }
+      return
+    default: break
+    }
+    guard let text = field.value.stringValue else { throw wrong("a string") }
+    switch field.name {
+    case "control": control = text
+    case "controlGroup": controlGroup = text
+    case "root": recorder.root = text
+    case "portRange":
+      guard let range = PortRange(text) else { throw wrong("a range of ports FIRST-LAST") }
+      recorder.portRange = range
+    case "listenIp", "announceIp":
+      guard SocketAddress(ip: text, port: 0) != nil else { throw wrong("an IP address") }
+      if field.name == "listenIp" { recorder.listenIP = text } else { recorder.announceIP = text }
+    case "logLevel":
+      guard let level = LogLevel(name: text) else { throw wrong("error, warning, info or debug") }
+      logLevel = level
+    default:
+      guard let format = Logger.Format(rawValue: text) else { throw wrong("text or json") }
+      logFormat = format
+    }
+  }
+}
