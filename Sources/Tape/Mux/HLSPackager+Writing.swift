@@ -49,14 +49,10 @@ extension HLSPackager {
         uri: finished.uri, durationMilliseconds: finished.durationMilliseconds, programDateTime: finished.programDateTime,
         isDiscontinuous: finished.isDiscontinuous, map: HLSName.initSegment(initNumber)), bytes: byteCount)
     orders.append(.rename(from: HLSName.part(number), to: finished.uri))
-    orderPlaylists()
-    orders.append(.announce(finished))
-  }
-
-  /// The media playlist first: what the multivariant one names is there.
-  mutating func orderPlaylists() {
+    // The media playlist comes first: what the multivariant one names is there.
     orders.append(.write(path: HLSName.media, bytes: presentation.mediaPlaylist))
     if let bytes = presentation.takeMultivariantPlaylist() { orders.append(.write(path: HLSName.master, bytes: bytes)) }
+    orders.append(.announce(finished))
   }
 
   private mutating func writeHeld(until next: MediaTime) throws(MuxError) {

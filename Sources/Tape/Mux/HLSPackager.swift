@@ -117,7 +117,9 @@ package struct HLSPackager: ~Copyable {
     writer = nil
     guard segmentCount > 0 else { return }
     presentation.end()
-    orderPlaylists()
+    // The media playlist comes last: once it is final, so is everything.
+    if let bytes = presentation.takeMultivariantPlaylist() { orders.append(.write(path: HLSName.master, bytes: bytes)) }
+    orders.append(.write(path: HLSName.media, bytes: presentation.mediaPlaylist))
   }
 
   /// What is to be done since the last call, in order.

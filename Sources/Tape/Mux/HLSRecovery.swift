@@ -36,8 +36,9 @@ package struct HLSRecovery: Sendable {
     durationSeconds = Double(survey.playlist.segments.reduce(0) { $0 + $1.durationMilliseconds }) / 1_000
     byteCount = survey.byteCounts.reduce(0, +)
     guard segmentCount > 0, survey.isChanged else { return }
-    orders.append(.write(path: HLSName.media, bytes: survey.finalMediaPlaylist))
+    // The media playlist comes last: once it is final, so is everything.
     orders.append(.write(path: HLSName.master, bytes: survey.finalMultivariantPlaylist))
+    orders.append(.write(path: HLSName.media, bytes: survey.finalMediaPlaylist))
   }
 }
 
