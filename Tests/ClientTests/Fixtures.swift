@@ -13,11 +13,11 @@ enum Fixtures {
     "createdAt":"2026-11-21T12:07:00.000Z","startedAt":"2026-11-21T12:07:00.250Z","stoppedAt":null,"completedAt":null,\
     "durationSeconds":\(Double(step) * 2 + 0.5),"sources":[{"id":"s1","type":"rtp","state":"connected",\
     "ports":[{"track":"t1","ip":"127.0.0.1","port":40000,"rtcpPort":40000},{"track":"t2","ip":"127.0.0.1","port":40002,"rtcpPort":40003}],\
-    "srtp":{"cryptoSuite":"AES_CM_128_HMAC_SHA1_80","keyBase64":"c2VjcmV0"},"answer":null,"tracks":[\
-    {"id":"t1","participant":"ada","kind":"audio","codec":"opus","ssrc":1111,"packetsReceived":\(step * 100),"packetsLost":0,\
+    "srtp":{"cryptoSuite":"AES_CM_128_HMAC_SHA1_80","keyBase64":"c2VjcmV0"},"answer":null,"remote":"192.0.2.1:5004","tracks":[\
+    {"id":"t1","participant":"ada","kind":"audio","codec":"opus","payloadType":111,"ssrc":1111,"packetsReceived":\(step * 100),"packetsLost":0,\
     "packetsDiscarded":0,"bytesReceived":\(step * 8_000),"framesWritten":\(step * 100),"framesDropped":0,"keyFrames":0,\
     "jitterMilliseconds":0.4},\
-    {"id":"t2","participant":"ada","kind":"video","codec":"VP8","ssrc":2222,"packetsReceived":\(step * 400),"packetsLost":\(lost),\
+    {"id":"t2","participant":"ada","kind":"video","codec":"VP8","payloadType":96,"ssrc":2222,"packetsReceived":\(step * 400),"packetsLost":\(lost),\
     "packetsDiscarded":3,"bytesReceived":\(step * 500_000),"framesWritten":\(step * 60),"framesDropped":1,"keyFrames":2,"width":1280,\
     "height":720,"jitterMilliseconds":1.25}]}],\
     "participants":[{"id":"ada","name":"Ada L.","joinedAt":"2026-11-21T12:07:01.000Z","leftAt":null}],\

@@ -15,6 +15,7 @@ final class ScriptedConsole: Console {
   /// What `write` throws once this many writes are done.
   var writesBeforeEnd = Int.max
   var end = OutputError.readerGone
+  private(set) var suspensions = 0
   private var writes = 0
   private var seconds: UInt64 = 0
 
@@ -35,6 +36,7 @@ final class ScriptedConsole: Console {
     return Instant(nanoseconds: seconds * 1_000_000_000)
   }
   func secondsEastOfUTC(at time: WallTime) -> Int { 3_600 }
+  func suspend() { suspensions += 1 }
   func openSignals() -> (any SignalSource)? { signals }
 }
 

@@ -9,6 +9,7 @@ package struct RecordingFacts {
     var participant: String
     var kind: String
     var codec: String
+    var payloadType: Int64?
     var ssrc: Int64?
     var picture: String?
     var packetsReceived: Int64
@@ -28,6 +29,8 @@ package struct RecordingFacts {
     var type: String
     var state: String
     var cryptoSuite: String?
+    /// Where its packets come from, once that is known.
+    var remote: String?
     var tracks: [Track]
   }
   let json: JSONValue
@@ -60,14 +63,13 @@ package struct RecordingFacts {
     let tracks = (json["tracks"]?.arrayValue ?? []).map { track($0, source: id, ports: ports) }
     return Source(
       id: id, type: json["type"]?.stringValue ?? "?", state: json["state"]?.stringValue ?? "?",
-      cryptoSuite: json["srtp"]?["cryptoSuite"]?.stringValue, tracks: tracks)
+      cryptoSuite: json["srtp"]?["cryptoSuite"]?.stringValue, remote: json["remote"]?.stringValue, tracks: tracks)
   }
 
   private static func track(_ json: JSONValue, source: String, ports: [JSONValue]) -> Track {
     func count(_ field: String) -> Int64 { json[field]?.integerValue ?? 0 }
     let id = json["id"]?.stringValue ?? "?"
-    // A port of its own, or the one that all tracks share.
-    let port = ports.first { $0["track"]?.stringValue == id } ?? ports.first { $0["track"]?.stringValue == nil }
+    let port = ports.first { $0["track"]?.stringValue == id }
     var picture: String?
     if let width = json["width"]?.integerValue, let height = json["height"]?.integerValue, width > 0 { picture = "\(width)x\(height)" }
     var address: String?
@@ -76,7 +78,8 @@ package struct RecordingFacts {
     }
     return Track(
       key: source + "/" + id, id: id, participant: json["participant"]?.stringValue ?? "",
-      kind: json["kind"]?.stringValue ?? "", codec: json["codec"]?.stringValue ?? "", ssrc: json["ssrc"]?.integerValue,
+      kind: json["kind"]?.stringValue ?? "", codec: json["codec"]?.stringValue ?? "",
+      payloadType: json["payloadType"]?.integerValue, ssrc: json["ssrc"]?.integerValue,
       picture: picture, packetsReceived: count("packetsReceived"), packetsLost: count("packetsLost"),
       packetsDiscarded: count("packetsDiscarded"), bytesReceived: count("bytesReceived"), framesWritten: count("framesWritten"),
       framesDropped: count("framesDropped"), keyFrames: count("keyFrames"),

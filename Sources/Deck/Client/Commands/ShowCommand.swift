@@ -26,6 +26,7 @@ enum ShowCommand {
     var rows: [(String, String?)] = [("Recording", recording.id), ("Room", recording.room), ("Title", recording.text("title"))]
     rows.append(("Status", recording.status + (recording.isInterrupted ? " (interrupted)" : "")))
     rows.append(("Error", recording.failure))
+    rows.append(("Ended by", recording.text("endedBy")))
     rows.append(("Started by", recording.text("startedBy")))
     for (label, field) in [
       ("Created", "createdAt"), ("Started", "startedAt"), ("Stopped", "stoppedAt"), ("Completed", "completedAt"),
@@ -33,6 +34,7 @@ enum ShowCommand {
       if let time = recording.text(field) { rows.append((label, session.localTime(time))) }
     }
     rows.append(("Duration", Quantity.duration(recording.durationSeconds)))
+    if let pauses = recording.json["pauses"]?.arrayValue, !pauses.isEmpty { rows.append(("Pauses", "\(pauses.count)")) }
     rows.append(("Size", Quantity.bytes(recording.bytes)))
     rows.append(("Limits", limits(recording)))
     if let metadata = recording.json["metadata"], metadata.fields?.isEmpty == false { rows.append(("Metadata", metadata.text())) }
@@ -51,7 +53,9 @@ enum ShowCommand {
   }
 
   private static func lines(_ source: RecordingFacts.Source, _ session: Session) -> [String] {
-    let words = ["Source \(source.id):", source.type, source.state] + (source.cryptoSuite.map { ["SRTP \($0)"] } ?? [])
+    var words = ["Source \(source.id):", source.type, source.state]
+    if let suite = source.cryptoSuite { words.append("SRTP \(suite)") }
+    if let remote = source.remote { words.append("from \(remote)") }
     var table = TextTable([
       .init("TRACK"), .init("PARTICIPANT", flexible: true), .init("CODEC"), .init("PICTURE"), .init("SSRC", right: true), .init("ADDRESS"),
       .init("PACKETS", right: true), .init("LOST", right: true), .init("DISCARDED", right: true), .init("FRAMES", right: true),

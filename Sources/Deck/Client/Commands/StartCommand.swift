@@ -20,12 +20,14 @@ enum StartCommand {
   /// Where each track's media is expected.
   static func destinations(_ recording: RecordingFacts) -> TextTable {
     var table = TextTable([
-      .init("TRACK"), .init("PARTICIPANT", flexible: true), .init("KIND"), .init("CODEC"), .init("SSRC", right: true), .init("SEND RTP TO"),
+      .init("TRACK"), .init("PARTICIPANT", flexible: true), .init("KIND"), .init("CODEC"), .init("PT", right: true),
+      .init("SSRC", right: true), .init("SEND RTP TO"),
       .init("RTCP PORT", right: true),
     ])
     for track in recording.tracks {
       table.add([
-        .init(track.id), .init(track.participant), .init(track.kind), .init(track.codec), .init(track.ssrc.map { "\($0)" } ?? "any"),
+        .init(track.id), .init(track.participant), .init(track.kind), .init(track.codec),
+        .init(track.payloadType.map { "\($0)" } ?? "-"), .init(track.ssrc.map { "\($0)" } ?? "any"),
         .init(track.address ?? "-"), .init(track.rtcpPort.map { "\($0)" } ?? "-"),
       ])
     }

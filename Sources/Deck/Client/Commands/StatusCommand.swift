@@ -37,9 +37,9 @@ enum NodeCommand {
     let known = first.compactMap { name in fields.first { $0.name == name } }
     var rows = [("Control socket", session.client.socketPath)]
     for field in known + fields.filter({ !first.contains($0.name) }) { rows += entries(field, depth: 0, session) }
-    let column = (rows.map { DisplayWidth.of($0.0) }.max() ?? 0) + 2
+    let column = (rows.map { DisplayWidth.of($0.0) }.max() ?? 0) + 3
     return rows.map { label, value in
-      value.isEmpty ? label + ":" : DisplayWidth.padded(label + ":", to: column + 1) + DisplayWidth.harmless(value)
+      value.isEmpty ? label + ":" : DisplayWidth.padded(label + ":", to: column) + DisplayWidth.harmless(value)
     }
   }
 

@@ -112,7 +112,8 @@ struct WatchLoop {
       for signal in signals?.take() ?? [] {
         switch signal {
         case .end: return try leave()
-        case .resized: try draw()
+        case .resized: if redraws { try draw() }
+        case .suspend: try suspend()
         }
       }
       if mustLook { next = session.console.instant }
@@ -189,6 +190,14 @@ struct WatchLoop {
   private func finish(_ recording: RecordingFacts) throws(CommandFailure) -> Int32 {
     guard recording.status == "failed" else { return 0 }
     throw .failed("the recording failed: \(recording.failure ?? "no reason is given")")
+  }
+
+  /// Ctrl-Z: a shell must have its cursor back. What was drawn before is left alone after.
+  private mutating func suspend() throws(CommandFailure) {
+    restoreTerminal()
+    region = LiveRegion()
+    session.console.suspend()
+    if redraws { try draw() }
   }
 
   private mutating func leave() throws(CommandFailure) -> Int32 {

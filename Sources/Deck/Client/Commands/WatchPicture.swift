@@ -13,7 +13,7 @@ package struct WatchPicture {
 
   /// Two lines of headings and one for each track, all narrower than `columns` and fewer than `rows`.
   package func terminalLines(style: Style, columns: Int, rows: Int) -> [String] {
-    let width = max(20, columns - 1)
+    let width = max(1, columns - 1)
     var table = TextTable([
       .init("TRACK"), .init("PARTICIPANT", flexible: true), .init("CODEC"), .init("PICTURE"), .init("BITRATE", right: true),
       .init("LOST", right: true), .init("LOSS", right: true), .init("FRAMES", right: true), .init("JITTER", right: true),

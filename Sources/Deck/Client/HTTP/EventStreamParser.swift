@@ -3,6 +3,12 @@ package struct ServerEvent: Sendable, Equatable {
   package var id: String?
   package var type: String
   package var data: String
+
+  package init(id: String?, type: String, data: String) {
+    self.id = id
+    self.type = type
+    self.data = data
+  }
 }
 
 /// Server-Sent Events from bytes as they come (HTML Living Standard, "Interpreting an event stream"). Lines end in LF, CR or both;

@@ -20,6 +20,8 @@ package protocol Console: AnyObject {
   var instant: Instant { get }
   /// Seconds that local time is ahead of UTC at that moment.
   func secondsEastOfUTC(at time: WallTime) -> Int
+  /// Stops the process until it is told to go on.
+  func suspend()
   /// Begins to receive signals as bytes of a descriptor; nil where the console has none. It ends with the value's life.
   func openSignals() -> (any SignalSource)?
 }
@@ -50,4 +52,6 @@ package enum ConsoleSignal: UInt8, Sendable {
   case end = 1
   /// The terminal has another size (SIGWINCH).
   case resized = 2
+  /// The person wants the shell back for a while (SIGTSTP).
+  case suspend = 3
 }

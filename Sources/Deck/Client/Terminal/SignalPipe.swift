@@ -4,7 +4,7 @@ import Synchronization
 /// The write end that the handler knows: a handler has no context of its own.
 private let handlerDescriptor = Atomic<Int32>(-1)
 
-/// SIGINT, SIGTERM, SIGHUP and SIGWINCH as bytes of a pipe, from its making to its end, when their former handlers return.
+/// SIGINT, SIGTERM, SIGHUP, SIGWINCH and SIGTSTP as bytes of a pipe, from its making to its end, when their former handlers return.
 @safe final class SignalPipe: SignalSource {
   let descriptor: Int32
   private let writeEnd: Int32
@@ -21,12 +21,17 @@ private let handlerDescriptor = Atomic<Int32>(-1)
       _ = fcntl(end, F_SETFD, FD_CLOEXEC)
     }
     handlerDescriptor.store(writeEnd, ordering: .sequentiallyConsistent)
-    for number in [SIGINT, SIGTERM, SIGHUP, SIGWINCH] {
+    for number in [SIGINT, SIGTERM, SIGHUP, SIGWINCH, SIGTSTP] {
       var action = sigaction()
       unsafe action.__sigaction_handler.sa_handler = { number in
         // Only what is safe in a handler: an atomic load and write(2), with errno put back.
         let code = errno
-        var byte = number == SIGWINCH ? ConsoleSignal.resized.rawValue : ConsoleSignal.end.rawValue
+        var byte =
+          switch number {
+          case SIGWINCH: ConsoleSignal.resized.rawValue
+          case SIGTSTP: ConsoleSignal.suspend.rawValue
+          default: ConsoleSignal.end.rawValue
+          }
         _ = unsafe Glibc.write(handlerDescriptor.load(ordering: .sequentiallyConsistent), &byte, 1)
         errno = code
       }

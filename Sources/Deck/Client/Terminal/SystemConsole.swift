@@ -72,6 +72,8 @@ package final class SystemConsole: Console {
     return unsafe parts.tm_gmtoff
   }
 
+  package func suspend() { raise(SIGSTOP) }
+
   package func openSignals() -> (any SignalSource)? { SignalPipe() }
 
   private static func readAll(_ descriptor: Int32, called name: String) throws(InputError) -> [UInt8] {
