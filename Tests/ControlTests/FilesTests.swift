@@ -92,6 +92,19 @@ import Testing
         == Array(large[1_000_001...4_000_000]))
   }
 
+  @Test func aClientThatLeavesInTheMiddleHarmsNobody() throws {
+    let deck = try deck([:])
+    try deck.write("large.webm", [UInt8](repeating: 7, count: 8_000_000))
+    for _ in 0..<20 {
+      let client = try deck.connect()
+      client.request("GET", "/v1/recordings/r/files/large.webm")
+      #expect(try client.head().status == 200)
+    }
+    #expect(try deck.ask("GET", "/healthz").status == 200)
+    deck.server.stop()
+    #expect(deck.log.filter { !$0.isComplete }.count == 20)
+  }
+
   @Test func namesAreDecodedOnce() throws {
     let deck = try deck(["recording-a%2Fb.webm": "x", "é +.vtt": "y"])
     #expect(try deck.ask("GET", "/v1/recordings/r/files/recording-a%252Fb.webm").text == "x")

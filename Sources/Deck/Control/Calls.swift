@@ -115,23 +115,3 @@ struct Calls: Sendable {
     return Response(200, body: body).with("Content-Type", "text/event-stream").with("Cache-Control", "no-store")
   }
 }
-
-extension Request {
-  /// The body as JSON.
-  fileprivate func json() throws(ControlError) -> JSONValue {
-    if let type = headers["Content-Type"], !body.isEmpty, !Request.isJSON(type) {
-      throw ControlError(.unsupportedMediaType, "Content-Type: \(Shown.cut(type)) is not application/json", field: "Content-Type")
-    }
-    do throws(JSONSyntaxError) {
-      return try JSONValue(parsing: body)
-    } catch {
-      throw ControlError(.invalidJSON, error.message)
-    }
-  }
-
-  /// `application/json` or a type built on it (RFC 6839 §3.1), with any parameters.
-  private static func isJSON(_ type: String) -> Bool {
-    let essence = type.prefix { $0 != ";" && $0 != " " && $0 != "\t" }.lowercased()
-    return essence == "application/json" || (essence.hasPrefix("application/") && essence.hasSuffix("+json"))
-  }
-}

@@ -1,7 +1,5 @@
 import CHTTP
-import Ground
 import Glibc
-import Synchronization
 
 /// libmicrohttpd serving one listening socket, a thread for each connection. Owns the daemon's handle; `stop` ends it.
 @safe final class HTTPDaemon: Sendable {
@@ -33,60 +31,5 @@ import Synchronization
   /// Closes the listening socket and every connection, and returns when their threads are gone. To be called once.
   func stop() {
     unsafe MHD_stop_daemon(handle)
-  }
-}
-
-/// What all callbacks of a daemon share.
-@safe final class HTTPContext: Sendable {
-  struct Bounds: Sendable {
-    var connections: Int
-    var idleSeconds: Int
-    var bodyBytes: Int
-  }
-  /// Connections above the bound that are taken only to be told so; above these, they are closed unheard.
-  static let reserve = 32
-
-  let bounds: Bounds
-  let calls: Calls
-  let state: ServerState
-  let log: @Sendable (RequestRecord) -> Void
-
-  init(bounds: Bounds, calls: Calls, state: ServerState, log: @escaping @Sendable (RequestRecord) -> Void) {
-    self.bounds = bounds
-    self.calls = calls
-    self.state = state
-    self.log = log
-  }
-
-  static func from(_ pointer: UnsafeMutableRawPointer?) -> HTTPContext {
-    unsafe Unmanaged<HTTPContext>.fromOpaque(pointer!).takeUnretainedValue()
-  }
-
-  /// Whether one more connection is taken.
-  func accepts() -> Bool {
-    state.connections.load(ordering: .relaxed) < bounds.connections
-      || state.surplusConnections.load(ordering: .relaxed) < HTTPContext.reserve
-  }
-
-  /// Counts connections, and marks the ones above the bound (non-nil). They are counted apart, so that a place that becomes free is
-  /// given to the next one, however many are still being told that there was none.
-  func note(_ event: MHD_ConnectionNotificationCode, mark: UnsafeMutablePointer<UnsafeMutableRawPointer?>?) {
-    if event == .CONNECTION_NOTIFY_STARTED {
-      // Only the listening thread starts connections, so that nothing comes between this look and the count.
-      let isSurplus = state.connections.load(ordering: .relaxed) >= bounds.connections
-      unsafe mark?.pointee = isSurplus ? UnsafeMutableRawPointer(bitPattern: 1) : nil
-      count(1, isSurplus: isSurplus)
-    } else {
-      let isSurplus = unsafe mark?.pointee != nil
-      count(-1, isSurplus: isSurplus)
-    }
-  }
-
-  private func count(_ change: Int, isSurplus: Bool) {
-    if isSurplus {
-      state.surplusConnections.wrappingAdd(change, ordering: .relaxed)
-    } else {
-      state.connections.wrappingAdd(change, ordering: .relaxed)
-    }
   }
 }

@@ -1,31 +1,6 @@
 import Glibc
 import Synchronization
 
-/// Why the control socket could not be opened. Who must act is the operator.
-package enum ControlServerError: Error, Sendable, Equatable, CustomStringConvertible {
-  /// Another process listens there, or is about to.
-  case alreadyListening(path: String)
-  /// Something that is no socket lies there; it is left alone.
-  case notASocket(path: String)
-  case pathTooLong(path: String, limit: Int)
-  case unknownGroup(String)
-  /// A step that the system refused: what was tried, on which path, and why.
-  case refused(step: String, path: String, reason: String)
-  /// The HTTP library did not start: out of memory, threads or descriptors.
-  case noDaemon(path: String)
-
-  package var description: String {
-    switch self {
-    case .alreadyListening(let path): "another tapedeck is listening on \(path)"
-    case .notASocket(let path): "\(path) exists and is not a socket; it is left as it is"
-    case .pathTooLong(let path, let limit): "\(path) is too long for a socket: at most \(limit) bytes"
-    case .unknownGroup(let group): "there is no group \(group)"
-    case .refused(let step, let path, let reason): "cannot \(step) \(path): \(reason)"
-    case .noDaemon(let path): "cannot serve HTTP on \(path): out of threads, memory or descriptors"
-    }
-  }
-}
-
 /// A Unix stream socket that listens at a path of its own: owns the path, a lock beside it (`path.lock`), and, until handed over, the
 /// descriptor.
 ///
@@ -41,8 +16,9 @@ package enum ControlServerError: Error, Sendable, Equatable, CustomStringConvert
 
   /// Listens at `path` with mode 0600, or, for a group, 0660 and that group's. The folder is made if it is missing.
   init(path: String, group: String?) throws(ControlServerError) {
+    // What `sockaddr_un` holds, less the NUL behind it.
     let limit = 107
-    guard path.utf8.count <= limit - 0, !path.isEmpty else { throw .pathTooLong(path: path, limit: limit) }
+    guard !path.isEmpty, path.utf8.count <= limit else { throw .pathTooLong(path: path, limit: limit) }
     let gid = try group.map { name throws(ControlServerError) in try ListeningSocket.groupID(name) }
     try ListeningSocket.makeFolder(of: path, gid: gid)
     let lock = try ListeningSocket.lock(path)

@@ -1,19 +1,5 @@
-package import Ground
 import JSON
 import Recording
-
-/// One request, read whole.
-struct Request: Sendable {
-  /// The headers that any call looks at; all others are not kept.
-  static let headerNames = [
-    "Content-Type", "Content-Length", "Range", "If-Range", "If-None-Match", "If-Modified-Since", "Last-Event-ID",
-  ]
-  var method: String
-  var target: Target
-  /// By the names above.
-  var headers: [String: String] = [:]
-  var body: [UInt8] = []
-}
 
 /// What is sent back. `HEAD` is answered like `GET`; the body is left out on the way.
 struct Response {
@@ -53,17 +39,4 @@ struct Response {
     copy.headers.append((name, value))
     return copy
   }
-}
-
-/// One request as the daemon's log tells it. Holds no body and no query.
-package struct RequestRecord: Sendable {
-  package var method: String
-  package var path: String
-  /// The HTTP status, or 0 where the client was gone, or sent no HTTP, before there was one.
-  package var status: Int
-  package var duration: TimeSpan
-  /// Bytes of the answer's body: as announced, or for events as sent.
-  package var bytes: Int64
-  /// Whether the whole answer was handed to the client.
-  package var isComplete: Bool
 }
