@@ -92,6 +92,22 @@ private struct Full: Error {}
     #expect(frames.count == 301)
   }
 
+  /// Declared, and never switched on: browsers could not seek in a file with an empty picture track.
+  @Test func aCameraThatNeverCameIsNotInTheFinishedFile() throws {
+    let frames = try TestMedia.audio.get()
+    let file = try webM(TestMedia.bothFormats, frames)
+    let path = try file.path("never.webm")
+    #expect(try Probe.value(path, "stream=codec_name") == "opus")
+    #expect(try Probe.packets(path) == expected(frames))
+    try Probe.decode(path, from: "4")
+    let (recovered, plan) = try recover(try webM(TestMedia.bothFormats, frames, finish: false))
+    #expect(recovered.bytes == file.bytes)
+    #expect(plan.facts.tracks.map(\.codec) == [.opus])
+    // Without any frame there is nothing to choose by.
+    let empty = try webM(TestMedia.bothFormats, [])
+    #expect(try MuxTests.plan(empty.bytes).facts.tracks.count == 2)
+  }
+
   @Test func aSizeThatIsKnownIsInTheHeaderFromTheStart() throws {
     var formats = TestMedia.bothFormats
     formats[1].size = PictureSize(width: 160, height: 90)

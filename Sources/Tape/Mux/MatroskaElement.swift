@@ -71,6 +71,14 @@ struct MatroskaElement: Hashable {
     size = value == MatroskaElement.unknownSize(sizeLength) ? nil : Int64(value)
   }
 
+  /// The head of a void element with the same payload and as long a head, for an element of known size and an ID of two bytes or more.
+  var voided: [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.appendMatroskaID(MatroskaID.void)
+    bytes.appendMatroskaSize(size ?? 0, length: headLength - 1)
+    return bytes
+  }
+
   /// The value whose bits are all ones in a size field of that length.
   static func unknownSize(_ length: Int) -> UInt64 { (1 << UInt64(7 * length)) - 1 }
 }

@@ -40,6 +40,10 @@ import Codecs
       unsafe avformat_free_context(format)
       throw .library(.header, code: 0)
     }
+    if let tags = header.tags {
+      // They would say each track's duration, which nobody asks them for, and without it they may not stand.
+      io.sink.replace(at: Int64(tags.offset), with: tags.head.voided)
+    }
     self.io = io
     self.header = header
     unsafe self.format = format

@@ -3,6 +3,8 @@ import Codecs
 /// What stands before the first cluster of a WebM file as our muxer lays it out, and where in the file it stands.
 struct WebMHeader {
   struct Track: Hashable {
+    /// Where its entry begins in the file.
+    var offset: Int
     var number: Int64
     var codec: Codec
     /// What a block's timestamp runs ahead of its media time, in milliseconds (RFC 9559 §5.1.4.1.25, CodecDelay).
@@ -25,7 +27,8 @@ struct WebMHeader {
   var cuesOffset: Int64?
   var infoOffset = 0
   var tracksOffset = 0
-  var tagsOffset: Int?
+  /// Where the tags are that libavformat writes of itself, and how long their head is.
+  var tags: (offset: Int, head: MatroskaElement)?
   /// Where the duration stands, or where the space for it does: 11 bytes either way.
   var durationOffset: Int?
   /// In milliseconds; nil while the file is unfinished.
@@ -64,9 +67,9 @@ struct WebMHeader {
       case MatroskaID.tracks:
         tracksOffset = start
         for (entry, fields) in MatroskaChildren(bytes, in: payload) where entry.id == MatroskaID.trackEntry {
-          tracks.append(try WebMHeader.track(bytes, fields))
+          tracks.append(try WebMHeader.track(bytes, fields, at: fields.lowerBound - entry.headLength))
         }
-      case MatroskaID.tags: tagsOffset = start
+      case MatroskaID.tags: tags = (start, element)
       default: return
       }
       end = payload.upperBound
@@ -102,8 +105,8 @@ struct WebMHeader {
     }
   }
 
-  private static func track(_ bytes: [UInt8], _ payload: Range<Int>) throws(WebMRecoveryError) -> Track {
-    var track = Track(number: 0, codec: .opus, delayMilliseconds: 0)
+  private static func track(_ bytes: [UInt8], _ payload: Range<Int>, at offset: Int) throws(WebMRecoveryError) -> Track {
+    var track = Track(offset: offset, number: 0, codec: .opus, delayMilliseconds: 0)
     var codec: Codec?
     for (field, value) in MatroskaChildren(bytes, in: payload) {
       switch field.id {

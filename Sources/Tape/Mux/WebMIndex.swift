@@ -1,3 +1,5 @@
+import Codecs
+
 /// Bytes that belong at an offset of a file, over what is there.
 package struct WebMPatch: Sendable, Hashable {
   package var offset: Int64
@@ -7,12 +9,17 @@ package struct WebMPatch: Sendable, Hashable {
 /// What turns a file of whole clusters into a finished one, by which players know its length and find their way in it. The writer
 /// and recovery end a file alike, with this.
 enum WebMIndex {
-  /// What to append to a file whose last cluster ends at `end`, and what to patch after that. `cutting`: the last cluster's new size.
+  /// What to append to a file whose last cluster ends at `end`, and what to patch after that. `used`: the numbers of the tracks that
+  /// have frames. `cutting`: the last cluster's new size.
   static func finish(
-    _ header: WebMHeader, _ cues: [WebMCues.Cue], end: Int64, durationMilliseconds: Int64, cutting: WebMPatch? = nil
+    _ header: WebMHeader, _ cues: [WebMCues.Cue], used: Set<Int64>, end: Int64, durationMilliseconds: Int64, cutting: WebMPatch? = nil
   ) -> (append: [UInt8], patches: [WebMPatch]) {
     let append = element(cues)
     var patches = cutting.map { [$0] } ?? []
+    for track in withoutPictures(header, used: used) {
+      // An ID of one byte for an ID of one byte: readers pass over the entry.
+      patches.append(WebMPatch(offset: Int64(track.offset), bytes: [UInt8(MatroskaID.void)]))
+    }
     if durationMilliseconds > 0, let offset = header.durationOffset {
       var bytes: [UInt8] = []
       bytes.appendMatroska(MatroskaID.duration, float: Double(durationMilliseconds))
@@ -26,6 +33,12 @@ enum WebMIndex {
     size.appendMatroskaSize(end + Int64(append.count) - Int64(header.segmentStart), length: WebMHeader.segmentSizeLength)
     patches.append(WebMPatch(offset: Int64(header.segmentStart - WebMHeader.segmentSizeLength), bytes: size))
     return (append, patches)
+  }
+
+  /// The video tracks that never had a frame, in a file that has frames. They go: browsers seek by the pictures where a track of them
+  /// is declared, and cannot seek at all where it is empty.
+  static func withoutPictures(_ header: WebMHeader, used: Set<Int64>) -> [WebMHeader.Track] {
+    used.isEmpty ? [] : header.tracks.filter { $0.codec.kind == .video && !used.contains($0.number) }
   }
 
   /// The cues element (RFC 9559 §5.1.5); empty where there are none.
@@ -54,7 +67,7 @@ enum WebMIndex {
     var entries: [UInt8] = []
     let places: [(UInt32, Int64?)] = [
       (MatroskaID.info, Int64(header.infoOffset)), (MatroskaID.tracks, Int64(header.tracksOffset)),
-      (MatroskaID.tags, header.tagsOffset.map { Int64($0) }), (MatroskaID.cues, cues),
+      (MatroskaID.cues, cues),
     ]
     for (id, offset) in places {
       guard let offset else { continue }

@@ -69,8 +69,9 @@ package enum WebMRecovery {
 
   private static func plan(_ scan: WebMScan) -> WebMRecoveryPlan {
     let (append, patches) = WebMIndex.finish(
-      scan.header, scan.cues.cues, end: scan.keptEnd, durationMilliseconds: scan.facts.duration.nanoseconds / 1_000_000,
+      scan.header, scan.cues.cues, used: scan.used, end: scan.keptEnd, durationMilliseconds: scan.facts.duration.nanoseconds / 1_000_000,
       cutting: scan.shortened)
-    return WebMRecoveryPlan(isFinished: false, truncateTo: scan.keptEnd, append: append, patches: patches, facts: scan.facts)
+    return WebMRecoveryPlan(
+      isFinished: false, truncateTo: scan.keptEnd, append: append, patches: patches, facts: scan.factsOfUsedTracks)
   }
 }

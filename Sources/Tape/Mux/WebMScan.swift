@@ -36,6 +36,9 @@ struct WebMScan {
   let header: WebMHeader
   private(set) var cues = WebMCues()
   private(set) var facts = WebMFacts()
+  /// The numbers of the tracks of which a block was seen. Pictures are seen wherever they are: they begin with a key frame, which
+  /// opens a cluster.
+  private(set) var used: Set<Int64> = []
   /// Where what is kept ends.
   private(set) var keptEnd: Int64
   /// The new size of a last cluster of which only a part is kept.
@@ -47,9 +50,15 @@ struct WebMScan {
     self.header = header
     self.window = window
     keptEnd = Int64(header.end)
-    facts.tracks = header.tracks.map {
-      WebMFacts.Track(codec: $0.codec, channels: $0.channels, size: $0.codec.kind == .video ? $0.size : nil)
-    }
+    facts.tracks = header.tracks.map { WebMFacts.Track($0) }
+  }
+
+  /// The facts, without the tracks that the file's end will take from the header.
+  var factsOfUsedTracks: WebMFacts {
+    var facts = facts
+    let gone = WebMIndex.withoutPictures(header, used: used)
+    facts.tracks = header.tracks.filter { track in !gone.contains { $0.number == track.number } }.map { WebMFacts.Track($0) }
+    return facts
   }
 
   /// Goes from cluster to cluster by their sizes, to the first place where none begins.
@@ -57,7 +66,7 @@ struct WebMScan {
     window.chunkBytes = WebMScan.headBytes
     while let cluster = try cluster(at: keptEnd) {
       facts.clusters += 1
-      noteCue(cluster)
+      note(cluster)
       tail.append(cluster)
       if tail.count == 2 * WebMScan.checkedClusters { tail.removeFirst(WebMScan.checkedClusters) }
       keptEnd = min(cluster.end, window.length)
@@ -100,6 +109,7 @@ struct WebMScan {
       break
     }
     cues.cut(at: keptEnd - Int64(header.segmentStart))
+    used.formUnion(cues.cues.map(\.track))
     facts.keyFrames = cues.videoCount
     facts.bytesKept = keptEnd
     facts.duration = .milliseconds(clocks.reduce(0) { max($0, $1.end) })
@@ -125,6 +135,7 @@ struct WebMScan {
         let held = try window.hold(block.payload.lowerBound, Int(min(Int64(block.payload.count), WebMScan.vp8HeadBytes)))
         if (try? VP8FrameHeader(parsing: window.bytes.span.extracting(held)))?.isKey != block.isKey { return end }
       }
+      used.insert(track.number)
       _ = clocks[block.track].place(block.timestamp - track.delayMilliseconds, duration: duration)
       end = block.payload.upperBound
     }
@@ -177,12 +188,18 @@ struct WebMScan {
       payload: start + 4..<start + size)
   }
 
-  private mutating func noteCue(_ cluster: Cluster) {
+  private mutating func note(_ cluster: Cluster) {
     guard let block = cluster.first, block.isKey else { return }
     let track = header.tracks[block.track]
     cues.note(
       WebMCues.Cue(
         timestamp: block.timestamp, isVideo: track.codec.kind == .video, track: track.number,
         clusterPosition: cluster.offset - Int64(header.segmentStart), relativePosition: block.offset - cluster.start))
+  }
+}
+
+extension WebMFacts.Track {
+  fileprivate init(_ track: WebMHeader.Track) {
+    self.init(codec: track.codec, channels: track.channels, size: track.codec.kind == .video ? track.size : nil)
   }
 }

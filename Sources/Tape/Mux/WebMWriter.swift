@@ -118,15 +118,16 @@ package struct WebMWriter: ~Copyable {
     context.io.sink.replace(at: offsets.height, with: WebMHeader.twoBytes(size.height))
   }
 
-  /// Ends the file: cues, duration, seek head and segment size. What it orders is small whatever the file's length. A second call
+  /// Ends the file: cues, duration, seek head and segment size. A video track that never had a frame is taken from the header. What it orders is small whatever the file's length. A second call
   /// throws `finished`; otherwise `library`.
   package mutating func finish() throws(MuxError) {
     guard !isFinished else { throw .finished }
     try closeCluster()
     isFinished = true
     let sink = context.io.sink
+    let used = Set(zip(context.header.tracks, tracks).filter { $1.clock.last != nil }.map { $0.0.number })
     let (append, patches) = WebMIndex.finish(
-      context.header, cues.cues, end: sink.length, durationMilliseconds: duration.nanoseconds / 1_000_000)
+      context.header, cues.cues, used: used, end: sink.length, durationMilliseconds: duration.nanoseconds / 1_000_000)
     sink.replace(at: sink.length, with: append)
     for patch in patches { sink.replace(at: patch.offset, with: patch.bytes) }
   }
