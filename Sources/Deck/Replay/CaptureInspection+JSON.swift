@@ -109,16 +109,7 @@ extension CaptureInspection {
       JSONField("videoSsrc", JSONValue(Int64(description.tracks[offset.video].ssrcs[0].value))),
       JSONField("videoAfterAudioBySenderReportsMilliseconds", JSONValue(offset.bySenderReports?.milliseconds)),
       JSONField("videoAfterAudioByFirstArrivalMilliseconds", JSONValue(offset.byFirstArrival.milliseconds)),
-    ])
-  }
-}
-
-extension CaptureInspection.RTCPCounts {
-  fileprivate var json: JSONValue {
-    .object([
-      JSONField("datagrams", JSONValue(datagrams)),
-      JSONField("unreadable", JSONValue(unreadable)),
-      JSONField("packets", .object(packets.sorted { $0.key < $1.key }.map { JSONField($0.key, JSONValue($0.value)) })),
+      JSONField("videoAfterAudioByArrivalMilliseconds", JSONValue(offset.byArrival.milliseconds)),
     ])
   }
 }

@@ -16,12 +16,16 @@ extension CaptureInspection {
     }
     var facts: [String] = []
     for stream in streams { facts += stream.videoLines }
-    for offset in offsets { facts += lines(for: offset) }
+    facts += offsets.map(line(for:))
     for (name, counts) in [("RTCP from senders", senderRTCP), ("RTCP feedback", feedbackRTCP)] where counts.datagrams > 0 {
       facts.append("\(name): \(counts.text)")
     }
-    for cause in Other.allCases { if let count = other[cause] { facts.append("\(count) datagrams: \(cause.rawValue)") } }
-    for cause in NotUDP.allCases where skipped[cause] > 0 { facts.append("\(skipped[cause]) frames: \(cause.rawValue)") }
+    for cause in Other.allCases {
+      if let count = other[cause] { facts.append("\(NumberText.count(count, "datagram")): \(cause.rawValue)") }
+    }
+    for cause in NotUDP.allCases where skipped[cause] > 0 {
+      facts.append("\(NumberText.count(skipped[cause], "frame")): \(cause.rawValue)")
+    }
     if !facts.isEmpty { out += [""] + facts }
     return out
   }
@@ -30,7 +34,7 @@ extension CaptureInspection {
     guard let first = description.firstTime, let last = description.lastTime else { return "\(path): no UDP datagram in it" }
     let seconds = NumberText.fixed((last - first).seconds, 3)
     let types = description.streams.isEmpty ? "" : "; payload types from \(description.origin.rawValue)"
-    return "\(path): \(datagrams) datagrams in \(seconds) s from \(first.rfc3339)\(types)"
+    return "\(path): \(NumberText.count(datagrams, "datagram")) in \(seconds) s from \(first.rfc3339)\(types)"
   }
 
   private func line(for participant: CaptureDescription.Participant) -> String {
@@ -73,32 +77,24 @@ extension CaptureInspection {
     }
   }
 
-  private func lines(for offset: Offset) -> [String] {
-    let arrival = offset.byFirstArrival.milliseconds
-    var text = "\(offset.participant): video begins \(NumberText.signed(arrival, 1)) ms after audio by first arrival"
-    if let reported = offset.bySenderReports?.milliseconds {
-      text += ", \(NumberText.signed(reported, 1)) ms by sender reports (\(NumberText.signed(reported - arrival, 1)) ms apart)"
-    } else {
-      text += "; no sender reports to tell the true offset"
-    }
-    return [text]
+  private func line(for offset: Offset) -> String {
+    let arrival = NumberText.signed(offset.byArrival.milliseconds, 1)
+    let first = NumberText.signed(offset.byFirstArrival.milliseconds, 1)
+    let pair = [offset.audio, offset.video].map { description.tracks[$0].ssrcs[0].description }.joined(separator: " and ")
+    let text = "\(offset.participant): \(pair): video begins after audio by \(first) ms by first arrival, \(arrival) ms by all arrivals, "
+    guard let reported = offset.bySenderReports?.milliseconds else { return text + "unknown by sender reports" }
+    let apart = NumberText.signed(reported - offset.byArrival.milliseconds, 1)
+    return text + "\(NumberText.signed(reported, 1)) ms by sender reports (\(apart) ms from all arrivals)"
   }
 }
 
 extension StreamInspection {
   fileprivate var videoLines: [String] {
     guard let video else { return [] }
-    var text = "\(stream.ssrc): \(video.completeFrames) frames whole, \(video.incompleteFrames) not; \(video.keyFrames) key frames"
+    var text =
+      "\(stream.ssrc): \(NumberText.count(video.completeFrames, "frame")) whole, \(video.incompleteFrames) not; \(NumberText.count(video.keyFrames, "key frame"))"
     if !video.sizes.isEmpty { text += " (\(video.sizes.map(\.description).joined(separator: ", ")))" }
-    if video.framesBeforeFirstKeyFrame > 0 { text += "; \(video.framesBeforeFirstKeyFrame) frames before the first" }
+    if video.framesBeforeFirstKeyFrame > 0 { text += "; \(NumberText.count(video.framesBeforeFirstKeyFrame, "frame")) before the first" }
     return [text]
-  }
-}
-
-extension CaptureInspection.RTCPCounts {
-  fileprivate var text: String {
-    var parts = packets.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map { "\($0.value) \($0.key)" }
-    if unreadable > 0 { parts.append("\(unreadable) encrypted") }
-    return "\(datagrams) datagrams: \(parts.joined(separator: ", "))"
   }
 }

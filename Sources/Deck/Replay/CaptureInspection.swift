@@ -29,17 +29,7 @@ package struct CaptureInspection: Sendable {
     case unknownPayloadType = "RTP of a payload type that is not described"
     case noStream = "RTP that makes no stream"
     case malformedRTP = "RTP with a broken header"
-    case malformedRTCP = "RTCP with a broken framing"
     case notOpened = "SRTP that no key opens"
-  }
-
-  /// RTCP of one direction.
-  package struct RTCPCounts: Sendable, Equatable {
-    package fileprivate(set) var datagrams = 0
-    /// Packets in them, by name: `SR`, `RR`, `SDES`, `BYE`, `NACK`, `TWCC`, `PLI`, `FIR`, `REMB`, or the numbers.
-    package fileprivate(set) var packets: [String: Int] = [:]
-    /// Encrypted, so that only the datagrams could be counted.
-    package fileprivate(set) var unreadable = 0
   }
 
   private var indices: [CaptureSurvey.StreamKey: Int] = [:]
@@ -110,24 +100,20 @@ package struct CaptureInspection: Sendable {
     let isFeedback = !description.isFromSender(step.datagram.flow, .rtcp)
     var counts = isFeedback ? feedbackRTCP : senderRTCP
     defer { if isFeedback { feedbackRTCP = counts } else { senderRTCP = counts } }
-    counts.datagrams += 1
     // Without a key the first packet's head is in clear and the rest is not (RFC 3711 §3.4).
     let isEncrypted = description.streams.contains {
       !$0.isReadable && ($0.flow == step.datagram.flow || $0.flow == step.datagram.flow.reversed)
     }
     if step.protection == .refused || step.protection == .replayed || (step.protection == nil && isEncrypted) {
-      counts.unreadable += 1
+      counts.addUnreadable()
       return
     }
-    var reader = RTCPReader()
-    do {
-      while let packet = try reader.next(in: payload) {
-        counts.packets[packet.shortName, default: 0] += 1
-        guard case .senderReport(let report) = packet else { continue }
-        if let index = streamIndex(of: report.ssrc, beside: step.datagram.flow) { streams[index].add(report) }
-      }
-    } catch {
-      other[.malformedRTCP, default: 0] += 1
+    var reports: [SenderReport] = []
+    counts.add(payload) { packet in
+      if case .senderReport(let report) = packet { reports.append(report) }
+    }
+    for report in reports {
+      if let index = streamIndex(of: report.ssrc, beside: step.datagram.flow) { streams[index].add(report) }
     }
   }
 
@@ -152,6 +138,8 @@ package struct CaptureInspection: Sendable {
     package var bySenderReports: TimeSpan?
     /// By when their first packets came.
     package var byFirstArrival: TimeSpan
+    /// By when all their packets came, on average: what a receiver without sender reports can know at best.
+    package var byArrival: TimeSpan
   }
 
   /// One for each pair of an audio and a video track of a participant, of their first SSRCs.
@@ -159,15 +147,19 @@ package struct CaptureInspection: Sendable {
     var found: [Offset] = []
     for (a, audio) in description.tracks.enumerated() where audio.codec?.kind == .audio {
       for (v, video) in description.tracks.enumerated() where video.codec?.kind == .video && video.participant == audio.participant {
-        guard let x = inspection(of: audio), let y = inspection(of: video), let xTime = x.firstTime, let yTime = y.firstTime else {
+        guard let x = inspection(of: audio), let y = inspection(of: video), let xTime = x.firstTime, let yTime = y.firstTime,
+          let xStart = x.startByArrival, let yStart = y.startByArrival
+        else {
           continue
         }
         var reported: TimeSpan?
-        if let xStart = x.startOnSenderClock, let yStart = y.startOnSenderClock {
-          reported = TimeSpan(nanoseconds: yStart - xStart)
+        if let xClock = x.startOnSenderClock, let yClock = y.startOnSenderClock {
+          reported = TimeSpan(nanoseconds: yClock &- xClock)
         }
         found.append(
-          Offset(participant: audio.participant, audio: a, video: v, bySenderReports: reported, byFirstArrival: yTime - xTime))
+          Offset(
+            participant: audio.participant, audio: a, video: v, bySenderReports: reported, byFirstArrival: yTime - xTime,
+            byArrival: yStart - xStart))
       }
     }
     return found
@@ -175,26 +167,5 @@ package struct CaptureInspection: Sendable {
 
   private func inspection(of track: CaptureDescription.Track) -> StreamInspection? {
     streams.first { $0.stream.ssrc == track.ssrcs.first && $0.stream.flow == track.flow }
-  }
-}
-
-extension RTCPPacket {
-  /// What people call the packet.
-  fileprivate var shortName: String {
-    switch self {
-    case .senderReport: "SR"
-    case .receiverReport: "RR"
-    case .cname: "SDES"
-    case .goodbye: "BYE"
-    case .feedback(205, 1, _, _): "NACK"
-    case .feedback(205, 15, _, _): "TWCC"
-    case .feedback(206, 1, _, _): "PLI"
-    case .feedback(206, 4, _, _): "FIR"
-    case .feedback(206, 15, _, _): "REMB"
-    case .feedback(let type, let format, _, _): "\(type)/\(format)"
-    case .other(204): "APP"
-    case .other(207): "XR"
-    case .other(let type): "\(type)"
-    }
   }
 }

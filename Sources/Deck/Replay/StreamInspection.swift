@@ -39,6 +39,11 @@ package struct StreamInspection: Sendable {
   private var lowestTicks: Int64 = .max
   private var highestTicks: Int64 = .min
   private var firstTimestamp: RTPTimestamp?
+  private var firstTicks: Int64 = 0
+  /// When the first packet would have come had it been as late as all were on average: the sum, in seconds from the origin, and how many
+  /// were added. Of each timestamp only the first packet counts, because a large picture's last ones come late.
+  private var startSum = 0.0
+  private var startCount = 0
   private var reception: ReceptionStatistics
   private let origin: WallTime
 
@@ -89,7 +94,14 @@ package struct StreamInspection: Sendable {
       paddingOnly += 1
     } else {
       let ticks = timestamps.extend(packet.timestamp)
-      firstTimestamp = firstTimestamp ?? packet.timestamp
+      if firstTimestamp == nil {
+        firstTimestamp = packet.timestamp
+        firstTicks = ticks
+      }
+      if ticks > highestTicks {
+        startSum += (time - origin).seconds - Double(ticks - firstTicks) / Double(stream.format.clockRate.hertz)
+        startCount += 1
+      }
       lowestTicks = min(lowestTicks, ticks)
       highestTicks = max(highestTicks, ticks)
       // From the capture's beginning: the formula's ticks since 1970 would not fit 64 bits.
@@ -133,6 +145,9 @@ package struct StreamInspection: Sendable {
       malformedPayloads += 1
     }
   }
+
+  /// When the stream's first packet would have come had it been as late as all its packets were on average; nil without packets.
+  var startByArrival: TimeSpan? { startCount > 0 ? .seconds(startSum / Double(startCount)) : nil }
 
   /// Where the stream's first packet lies on its sender's clock, by its first report; nil without one.
   var startOnSenderClock: Int64? {

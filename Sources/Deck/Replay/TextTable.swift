@@ -40,6 +40,9 @@ enum NumberText {
     return sign + "\(whole)." + String(repeating: "0", count: digits - rest.count) + rest
   }
 
+  /// `1 frame`, `2 frames`.
+  static func count(_ n: Int, _ noun: String) -> String { "\(n) \(noun)\(n == 1 ? "" : "s")" }
+
   /// With a sign, always.
   static func signed(_ value: Double, _ digits: Int) -> String {
     let text = fixed(value, digits)

@@ -1,0 +1,43 @@
+import Ground
+package import JSON
+
+extension WireReplay.Report {
+  /// The report for people.
+  package func lines(_ options: WireReplay.Options) -> [String] {
+    let mapped = options.map.sorted { $0.key < $1.key }.map { "\($0.key) to \($0.value)" }.joined(separator: ", ")
+    let target = options.map.isEmpty ? options.target.description : "\(options.target.ip) (ports \(mapped))"
+    let seconds = NumberText.fixed(duration.seconds, 3)
+    var out = [
+      "\(wasStopped ? "stopped: " : "")sent \(NumberText.count(packets, "datagram")) (\(rtp) RTP, \(rtcp) RTCP), \(bytes) bytes, in \(seconds) s to \(target)",
+      "at most \(NumberText.fixed(greatestDelay.milliseconds, 2)) ms late",
+    ]
+    if refused > 0 { out.append("\(NumberText.count(refused, "datagram")) refused by the system") }
+    for cause in WireRoute.LeftOut.allCases {
+      if let count = leftOut[cause] { out.append("\(NumberText.count(count, "datagram")) not sent: \(cause.rawValue)") }
+    }
+    out.append("received RTCP: \(feedback.text)")
+    if strange > 0 { out.append("received \(NumberText.count(strange, "datagram")) outside RTCP") }
+    return out
+  }
+
+  /// The report for programs.
+  package func json(_ options: WireReplay.Options) -> JSONValue {
+    .object([
+      JSONField("capture", .string(options.capture)),
+      JSONField("to", .string(options.target.description)),
+      JSONField("speed", .number(options.speed)),
+      JSONField("stopped", .bool(wasStopped)),
+      JSONField("packets", JSONValue(packets)),
+      JSONField("rtp", JSONValue(rtp)),
+      JSONField("rtcp", JSONValue(rtcp)),
+      JSONField("bytes", JSONValue(bytes)),
+      JSONField("refused", JSONValue(refused)),
+      JSONField("durationSeconds", .number(duration.seconds)),
+      JSONField("greatestDelayMilliseconds", .number(greatestDelay.milliseconds)),
+      JSONField(
+        "leftOut", .object(WireRoute.LeftOut.allCases.compactMap { cause in leftOut[cause].map { JSONField("\(cause)", JSONValue($0)) } })),
+      JSONField("feedback", feedback.json),
+      JSONField("strange", JSONValue(strange)),
+    ])
+  }
+}
