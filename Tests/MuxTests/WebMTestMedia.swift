@@ -10,6 +10,7 @@ enum TestMedia {
   static let folder: URL = {
     let folder = FileManager.default.temporaryDirectory.appending(path: "tapedeck-mux-\(UUID().uuidString)")
     try? FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    _ = atexit { try? FileManager.default.removeItem(at: TestMedia.folder) }
     return folder
   }()
 
