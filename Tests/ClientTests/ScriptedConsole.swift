@@ -15,6 +15,8 @@ final class ScriptedConsole: Console {
   /// What `write` throws once this many writes are done.
   var writesBeforeEnd = Int.max
   var end = OutputError.readerGone
+  /// Sees what is written.
+  var onWrite: ((String) -> Void)?
   private(set) var suspensions = 0
   private var writes = 0
   private var seconds: UInt64 = 0
@@ -23,6 +25,7 @@ final class ScriptedConsole: Console {
     if writes >= writesBeforeEnd { throw end }
     writes += 1
     output += text
+    onWrite?(text)
   }
   func writeError(_ text: String) { errors += text }
   func readInput() throws(InputError) -> [UInt8] { input }
