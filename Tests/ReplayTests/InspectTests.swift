@@ -1,3 +1,4 @@
+import Foundation
 import Ground
 import JSON
 import Replay
@@ -105,5 +106,49 @@ import Testing
     #expect(stream.paddingOnly == 1)
     #expect(stream.firstSequenceNumber == SequenceNumber(65_534))
     #expect(stream.lastSequenceNumber == SequenceNumber(6))
+  }
+
+  @Test func namesFromTheWireCannotDriveATerminal() throws {
+    let cname = Array("\u{1b}[2Jx".utf8)
+    // A sender report, and a source description with the name.
+    let report: [UInt8] = [0x80, 200, 0, 6, 0, 0, 0, 5] + [UInt8](repeating: 0, count: 20)
+    let source: [UInt8] = [0x81, 202, 0, 3, 0, 0, 0, 5, 1, UInt8(cname.count)] + cname + [0]
+    var frames = (0..<4).map { i in
+      Frames.rtp(type: 111, number: UInt16(i), timestamp: UInt32(i) * 960, ssrc: 5, payload: [0x78, 1])
+    }
+    frames.append(report + source)
+    let timed = frames.enumerated().map { i, packet in
+      (Int64(i) * 20_000_000, Frames.ethernet(Frames.ipv4(Frames.udp(packet, from: Frames.a4, to: Frames.b4)), type: 0x0800))
+    }
+    let result = run(Inspect.Options(capture: try folder.write(Frames.pcap(timed), as: "c.pcap")))
+    #expect(result.code == 0)
+    #expect(result.output.contains { $0.hasPrefix("p1 (\\u{1b}[2Jx): ") })
+    #expect(result.output.allSatisfy { !$0.unicodeScalars.contains("\u{1b}") })
+  }
+
+  /// Captures with damaged bytes anywhere are counted to the last frame, or end with an error; none traps.
+  @Test(arguments: ["chr-vp8-opus", "jan-vp8-opus-srtp.enc", "gst-vp8-loss2-reorder"])
+  func damageNeverTraps(_ name: String) throws {
+    let hints = try CaptureHints(capture: Captures.committedPath(name))
+    let bytes = Array(try Data(contentsOf: URL(filePath: Captures.committedPath(name))).prefix(60_000))
+    var seed: UInt64 = 7
+    func random(_ below: Int) -> Int {
+      seed = seed &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      return Int(seed >> 33) % below
+    }
+    var counted = 0
+    for round in 0..<60 {
+      var damaged = bytes
+      // The file's head stays, or nothing behind it would be read.
+      for _ in 0..<200 { damaged[24 + random(damaged.count - 24)] = UInt8(random(256)) }
+      let path = try folder.write(damaged, as: "c.pcap")
+      let inspection = try CaptureInspection(of: path, hints: round % 2 == 0 ? hints : CaptureHints())
+      let told = inspection.streams.reduce(0) { $0 + $1.packets } + inspection.other.values.reduce(0, +)
+      #expect(told + inspection.senderRTCP.datagrams + inspection.feedbackRTCP.datagrams == inspection.datagrams)
+      #expect(!inspection.lines.isEmpty)
+      #expect(inspection.json.text().isEmpty == false)
+      counted += inspection.datagrams
+    }
+    #expect(counted > 1_000)
   }
 }

@@ -119,6 +119,9 @@ import Testing
     options.map = [7000: 7000]
     #expect(errors(options) == ["\(path): nothing in it goes to port 7000 (its tracks go to 5002, 5004)"])
     #expect(errors(WireReplay.Options(capture: "/nowhere", target: Self.loopback)) == ["/nowhere: No such file or directory"])
+    options = WireReplay.Options(capture: path, target: Self.loopback)
+    options.speed = 0
+    #expect(errors(options) == ["\(path): speed 0.0 is not above zero"])
     let folder = try ScratchFolder()
     let empty = try folder.write(Frames.pcap([]), as: "empty.pcap")
     #expect(errors(WireReplay.Options(capture: empty, target: Self.loopback)) == ["\(empty): no RTP stream in it"])

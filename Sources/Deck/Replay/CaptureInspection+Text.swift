@@ -45,7 +45,7 @@ extension CaptureInspection {
       if let rtcp = track.rtcpDestination { way += rtcp == track.flow.destination ? " with RTCP" : " (RTCP to \(rtcp.port))" }
       if !ways.contains(way) { ways.append(way) }
     }
-    let name = participant.cname.map { " (\($0))" } ?? ""
+    let name = participant.cname.map { " (\(HarmlessText.of($0)))" } ?? ""
     return "\(participant.id)\(name): \(ways.joined(separator: ", "))"
   }
 
@@ -56,7 +56,8 @@ extension CaptureInspection {
     for stream in streams {
       table.add([
         name(of: stream.stream), stream.stream.ssrc.description, stream.stream.payloadType.description,
-        stream.stream.format.description + (stream.stream.isReadable ? "" : " (encrypted)"), String(stream.packets), String(stream.bytes),
+        HarmlessText.of(stream.stream.format.description) + (stream.stream.isReadable ? "" : " (encrypted)"), String(stream.packets),
+        String(stream.bytes),
         NumberText.fixed(stream.duration.seconds, 3), String(stream.missing), String(stream.duplicates), String(stream.outOfOrder),
         stream.stream.isReadable ? String(stream.paddingOnly) : "-", NumberText.fixed(stream.jitterMilliseconds, 2),
         String(stream.senderReports),

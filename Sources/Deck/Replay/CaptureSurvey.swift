@@ -20,6 +20,9 @@ struct CaptureSurvey: Sendable {
   /// How the file ends too early, if it does.
   private(set) var damage: CaptureError?
 
+  /// Datagrams of random bytes look like so many streams; no real capture has more.
+  private static let maximumStreams = 65_536
+
   struct StreamKey: Hashable, Sendable {
     var flow: Flow
     var ssrc: SSRC
@@ -71,6 +74,7 @@ struct CaptureSurvey: Sendable {
     if let known = indices[key] {
       index = known
     } else {
+      guard streams.count < CaptureSurvey.maximumStreams else { return }
       index = streams.count
       indices[key] = index
       streams.append(StreamEvidence(flow: step.datagram.flow, ssrc: packet.ssrc, time: step.datagram.time))

@@ -25,6 +25,22 @@ struct TextTable {
   }
 }
 
+/// Text from a capture as a terminal may be shown it.
+enum HarmlessText {
+  /// The text with control characters written out: a capture holds whatever its senders wrote.
+  static func of(_ text: String) -> String {
+    var out = ""
+    for scalar in text.unicodeScalars {
+      switch scalar.properties.generalCategory {
+      case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse, .unassigned:
+        out += "\\u{\(String(scalar.value, radix: 16))}"
+      default: out.unicodeScalars.append(scalar)
+      }
+    }
+    return out
+  }
+}
+
 /// Numbers as people read them, without a locale.
 enum NumberText {
   /// With `digits` digits after the point, rounded half away from zero.

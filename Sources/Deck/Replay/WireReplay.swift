@@ -48,7 +48,7 @@ package enum WireReplay {
   }
 
   /// Sends the capture; prints what was done to `output` and a reason to `errors`, lines without their ends. `progress` is called about once
-  /// a second; `isStopped` is asked at least ten times a second and ends the replay when it says so. Answers the exit code: 0 also
+  /// a second; `isStopped` is asked at least ten times a second and ends the replay when it says so (`StopOnSignal`). Answers the exit code: 0 also
   /// where it was stopped, 1 where the capture cannot be read or nothing of it can be sent.
   package static func run(
     _ options: Options, output: (String) -> Void, errors: (String) -> Void, progress: (Report) -> Void = { _ in },
@@ -90,6 +90,9 @@ package enum WireReplay {
         capture: options.capture, sessionDescription: options.sessionDescription, key: options.srtpKey)
       description = try CaptureDescription(of: options.capture, hints: hints)
       route = WireRoute(target: options.target, map: options.map)
+      guard options.speed > 0, options.speed.isFinite else {
+        throw .nothingToUse(path: options.capture, reason: "speed \(options.speed) is not above zero")
+      }
       guard !description.streams.isEmpty else {
         throw description.damage ?? .nothingToUse(path: options.capture, reason: "no RTP stream in it")
       }
