@@ -1,3 +1,4 @@
+import CPcap
 import CLinux
 import Glibc
 package import Ground

@@ -5,6 +5,7 @@ package import Ground
 /// The offset is the smallest `arrival - media time` of the last one to two windows. Ten times a wrong tick rate of 200 ppm moves less
 /// than 2 ms in a window, so drift is followed without being modelled.
 package struct ArrivalClock: Sendable {
+  private static let improvement: Int64 = 5_000_000
   private static let window = TimeSpan.milliseconds(2_500)
 
   package let rate: ClockRate
@@ -12,6 +13,8 @@ package struct ArrivalClock: Sendable {
   package private(set) var originTicks: Int64
   /// When the first packet came.
   package let firstArrival: Instant
+  /// When a packet last came markedly faster than all before it.
+  package private(set) var lastImproved: Instant
   private var previous: Int64?
   private var current: Int64
   private var windowStart: Instant
@@ -20,6 +23,7 @@ package struct ArrivalClock: Sendable {
     self.rate = rate
     originTicks = ticks
     firstArrival = arrival
+    lastImproved = arrival
     current = Int64(bitPattern: arrival.nanoseconds)
     windowStart = arrival
   }
@@ -38,6 +42,7 @@ package struct ArrivalClock: Sendable {
       current = sample
       windowStart = arrival
     } else if sample < current {
+      if sample < current - ArrivalClock.improvement { lastImproved = arrival }
       current = sample
     }
     return TimeSpan(nanoseconds: sample &- offset)

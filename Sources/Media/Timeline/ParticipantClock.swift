@@ -6,8 +6,8 @@ package import RTCP
 /// Rules. The *reference* is the first audio track, or the first track where there is no audio. The reference follows arrivals. Every
 /// other track follows arrivals too until both it and the reference have a sender report; then it follows the reference by the sender's
 /// own wall clock, so that the offset between them is the sender's. Corrections are slewed: pictures by at most 20 ms a second, sound by
-/// at most 1 ms a second (more for large errors, so that any is gone in ten seconds), and one above `jumpThreshold` is applied at once
-/// and told. Sender reports that disagree with arrivals by more than `trustLimit` are not believed.
+/// at most 1 ms a second (more for large errors: a tenth of it a second); one that makes a hole of more than `jumpThreshold` is applied at
+/// once and told. Sender reports that disagree with arrivals by more than `trustLimit` are not believed.
 package struct ParticipantClock: Sendable {
   /// A correction that was applied at once.
   package struct Correction: Sendable, Equatable {
@@ -18,7 +18,10 @@ package struct ParticipantClock: Sendable {
     package enum Cause: String, Sendable { case senderReport, arrival, timestampJump }
   }
 
+  /// A track's place is taken once no packet has come markedly faster than those before it for so long: a start burst is over then.
   package static let settling = TimeSpan.milliseconds(400)
+  /// And after so long in any case.
+  package static let longestSettling = TimeSpan.milliseconds(3_000)
   package static let jumpThreshold = TimeSpan.milliseconds(200)
   package static let trustLimit = TimeSpan.milliseconds(500)
 
@@ -33,7 +36,10 @@ package struct ParticipantClock: Sendable {
     /// The media time at which `applied` was last moved.
     var appliedAt: Int64 = 0
     var isSettled = false
+    /// Media time zero against the reference's, by sender reports.
+    var offsetFromReference: Int64?
   }
+  private var comparedWith: Int?
 
   private var tracks: [TrackState] = []
   private var corrections: [Correction] = []
@@ -49,7 +55,7 @@ package struct ParticipantClock: Sendable {
   package func settlingDeadline(_ track: Int) -> Instant? {
     let state = tracks[track]
     guard !state.isSettled, let arrival = state.arrival else { return nil }
-    return arrival.firstArrival + ParticipantClock.settling
+    return min(arrival.lastImproved + ParticipantClock.settling, arrival.firstArrival + ParticipantClock.longestSettling)
   }
 
   /// How far the track's place differs from what arrivals alone would say; nil before it is known.
@@ -75,6 +81,7 @@ package struct ParticipantClock: Sendable {
     tracks[track].timestamps = TimestampExtender()
     tracks[track].applied = nil
     tracks[track].isSettled = false
+    tracks[track].offsetFromReference = nil
   }
 
   /// Takes in a packet's timestamp and arrival; answers the extended timestamp, which frames are later placed by.
@@ -96,13 +103,15 @@ package struct ParticipantClock: Sendable {
       return ticks
     }
     _ = tracks[track].arrival!.observe(ticks: ticks, arrival: arrival)
-    if !tracks[track].isSettled, arrival - tracks[track].arrival!.firstArrival >= ParticipantClock.settling { settle(track) }
+    if let deadline = settlingDeadline(track), arrival >= deadline { settle(track) }
     return ticks
   }
 
   private mutating func begin(_ track: Int, _ ticks: Int64, _ arrival: Instant) {
     tracks[track].arrival = ArrivalClock(rate: tracks[track].rate, ticks: ticks, arrival: arrival)
     tracks[track].sender = SenderClock(rate: tracks[track].rate, originTicks: ticks)
+    // Offsets were counted from the old origin.
+    compareSenderClocks()
   }
 
   /// Takes in a sender report about the track.
@@ -110,6 +119,16 @@ package struct ParticipantClock: Sendable {
     guard tracks[track].arrival != nil else { return }
     let ticks = tracks[track].timestamps.peek(report.rtp)
     tracks[track].sender.observe(ticks: ticks, ntp: report.ntp)
+    compareSenderClocks()
+  }
+
+  /// Works out each track's offset from the reference anew: when a report came, or the reference changed.
+  private mutating func compareSenderClocks() {
+    guard let reference else { return }
+    comparedWith = reference
+    for track in tracks.indices {
+      tracks[track].offsetFromReference = track == reference ? nil : tracks[track].sender.offset(from: tracks[reference].sender)
+    }
   }
 
   /// Lets tracks settle whose time has come although no packet did.
@@ -123,9 +142,9 @@ package struct ParticipantClock: Sendable {
   package mutating func settleNow(_ track: Int) { if tracks[track].arrival != nil { settle(track) } }
 
   private mutating func settle(_ track: Int) {
-    guard !tracks[track].isSettled, let arrival = tracks[track].arrival else { return }
+    guard !tracks[track].isSettled, tracks[track].arrival != nil else { return }
     tracks[track].isSettled = true
-    tracks[track].applied = target(track, near: arrival.originTicks).offset
+    tracks[track].applied = target(track).offset
     tracks[track].appliedAt = 0
   }
 
@@ -136,49 +155,43 @@ package struct ParticipantClock: Sendable {
   package mutating func place(_ track: Int, ticks: Int64) -> Int64 {
     guard let arrival = tracks[track].arrival else { return 0 }
     let media = arrival.span(to: ticks).nanoseconds
-    slew(track, media: media, ticks: ticks)
+    slew(track, media: media)
     return (tracks[track].applied ?? arrival.offset) + media
   }
 
   /// The next correction that was applied at once, to be told.
   package mutating func popCorrection() -> Correction? { corrections.isEmpty ? nil : corrections.removeFirst() }
 
-  private mutating func slew(_ track: Int, media: Int64, ticks: Int64) {
+  private mutating func slew(_ track: Int, media: Int64) {
     let elapsed = media - tracks[track].appliedAt
     guard elapsed >= 20_000_000, let applied = tracks[track].applied else { return }
     tracks[track].appliedAt = media
-    let (offset, isSender) = target(track, near: ticks)
+    let (offset, isSender) = target(track)
     let error = offset - applied
-    if abs(error) > ParticipantClock.jumpThreshold.nanoseconds {
+    if error > ParticipantClock.jumpThreshold.nanoseconds {
       tracks[track].applied = offset
       corrections.append(
         Correction(track: track, amount: TimeSpan(nanoseconds: error), cause: isSender ? .senderReport : .arrival))
       return
     }
-    let perSecond: Int64 = tracks[track].isAudio ? max(1_000_000, abs(error) / 10) : 20_000_000
-    let step = min(abs(error), perSecond * min(elapsed, 1_000_000_000) / 1_000_000_000)
+    // What is on tape cannot be moved aside for what is found to be earlier, so that way it is never jumped.
+    let size = abs(error)
+    let perSecond: Int64 = tracks[track].isAudio ? min(max(1_000_000, size / 10), 50_000_000) : min(max(20_000_000, size / 2), 300_000_000)
+    let step = min(size, perSecond * min(elapsed, 1_000_000_000) / 1_000_000_000)
     tracks[track].applied = applied + (error < 0 ? -step : step)
   }
 
   /// Where the track's clock should lie, and whether the sender's reports say so.
-  private func target(_ track: Int, near ticks: Int64) -> (offset: Int64, isSender: Bool) {
+  private func target(_ track: Int) -> (offset: Int64, isSender: Bool) {
     guard let arrival = tracks[track].arrival else { return (0, false) }
     let byArrival = arrival.offset
-    guard let reference, reference != track, let base = tracks[reference].arrival,
-      let ours = tracks[track].sender.offset(near: ticks),
-      let theirs = tracks[reference].sender.offset(near: base.originTicks + referenceTicks(reference))
+    guard let reference, reference != track, reference == comparedWith, let base = tracks[reference].arrival,
+      let relative = tracks[track].offsetFromReference
     else { return (byArrival, false) }
-    let baseOffset = tracks[reference].applied ?? base.offset
-    let bySender = ours &- theirs &+ baseOffset
+    let bySender = relative &+ (tracks[reference].applied ?? base.offset)
     let difference = bySender &- byArrival
     guard difference != .min, abs(difference) <= ParticipantClock.trustLimit.nanoseconds else { return (byArrival, false) }
     return (bySender, true)
-  }
-
-  /// How far the reference's stream has come, in ticks since its origin.
-  private func referenceTicks(_ track: Int) -> Int64 {
-    guard let base = tracks[track].arrival else { return 0 }
-    return tracks[track].timestamps.latest.map { $0 - base.originTicks } ?? 0
   }
 
   private var reference: Int? {

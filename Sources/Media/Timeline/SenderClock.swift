@@ -1,15 +1,15 @@
 package import Ground
 package import RTCP
 
-/// Places one RTP clock on the sender's wall clock from its reports (RFC 3550 §6.4.1).
+/// Keeps one RTP clock's sender reports (RFC 3550 §6.4.1), to tell how it lies against another clock of the same sender.
 ///
-/// Keeps the last `capacity` reports; the answer is the median of their offsets, each carried to the newest by the rate that the
-/// window itself shows, so a single absurd report changes nothing.
+/// Only reports that lie near each other in the sender's wall-clock time are compared, and the median of the comparisons is the answer:
+/// a single absurd report changes nothing, and senders whose reports run at a wrong rate on all streams alike (GStreamer's webrtcbin
+/// does) still come out right.
 package struct SenderClock: Sendable {
   private static let capacity = 20
 
   private struct Sample: Sendable {
-    var ticks: Int64
     /// NTP time minus media time since the origin, in nanoseconds.
     var offset: Int64
     var ntp: Int64
@@ -33,30 +33,33 @@ package struct SenderClock: Sendable {
     guard ntp.value != 0, samples.last?.ntp != nanoseconds else { return }
     if let last = samples.last, nanoseconds < last.ntp - 1_000_000_000 { samples.removeAll(keepingCapacity: true) }
     if samples.count == SenderClock.capacity { samples.removeFirst() }
-    samples.append(Sample(ticks: ticks, offset: nanoseconds &- rate.span(ofTicks: ticks - originTicks).nanoseconds, ntp: nanoseconds))
+    samples.append(Sample(offset: nanoseconds &- rate.span(ofTicks: ticks - originTicks).nanoseconds, ntp: nanoseconds))
   }
 
-  /// NTP nanoseconds at the origin, valid around `ticks`; nil before the first report.
-  package func offset(near ticks: Int64) -> Int64? {
-    guard let newest = samples.last else { return nil }
-    if samples.count < 4 { return median(samples.map(\.offset)) }
-    // The slope between the halves' medians: the sender's RTP clock against its wall clock.
-    let half = samples.count / 2
-    let early = samples[..<half]
-    let late = samples[half...]
-    let earlyTicks = median(early.map(\.ticks))
-    let lateTicks = median(late.map(\.ticks))
-    let earlyOffset = median(early.map(\.offset))
-    let lateOffset = median(late.map(\.offset))
-    var slope = 0.0
-    if lateTicks > earlyTicks + Int64(rate.hertz) * 5 {
-      slope = Double(lateOffset - earlyOffset) / Double(lateTicks - earlyTicks)
-      // Beyond 1000 ppm it is no oscillator but noise.
-      let bound = 0.001 * 1e9 / Double(rate.hertz)
-      slope = min(max(slope, -bound), bound)
+  /// Media time zero of this clock minus that of `other`, by the sender's wall clock, in nanoseconds; nil without comparable reports.
+  package func offset(from other: SenderClock) -> Int64? {
+    let reach = min(reach, other.reach)
+    var differences: [Int64] = []
+    for sample in samples {
+      if let near = other.nearest(to: sample.ntp, within: reach) { differences.append(sample.offset &- near.offset) }
     }
-    let carried = samples.map { $0.offset + Int64(slope * Double(newest.ticks - $0.ticks)) }
-    return median(carried) + Int64(slope * Double(ticks - newest.ticks))
+    for sample in other.samples {
+      if let near = nearest(to: sample.ntp, within: reach) { differences.append(near.offset &- sample.offset) }
+    }
+    return differences.isEmpty ? nil : median(differences)
+  }
+
+  /// How far apart two reports may be to be compared: ten seconds, in which a real oscillator goes wrong by some milliseconds, or next to
+  /// nothing where this clock's own reports contradict each other.
+  private var reach: Int64 {
+    guard let first = samples.first, let last = samples.last, last.ntp - first.ntp > 200_000_000 else { return 10_000_000_000 }
+    let wrong = abs(last.offset - first.offset)
+    return wrong > 2_000_000 + (last.ntp - first.ntp) / 500 ? 50_000_000 : 10_000_000_000
+  }
+
+  private func nearest(to ntp: Int64, within reach: Int64) -> Sample? {
+    guard let best = samples.min(by: { abs($0.ntp - ntp) < abs($1.ntp - ntp) }), abs(best.ntp - ntp) <= reach else { return nil }
+    return best
   }
 
   private func median(_ values: [Int64]) -> Int64 {

@@ -14,7 +14,7 @@ extension Take {
     guard !hasStopped, !source.isRemoved else { return }
     let leg = source.legs[leg]
     source.datagramsReceived += 1
-    switch leg.peer.receive(&datagram, from: address, on: port) {
+    switch leg.peer.receive(&datagram, from: address, on: port, at: arrival) {
     case .discarded(let cause): source.count(SourceDiscard(cause))
     case .rtcp(let count): receiveRTCP(datagram.span.extracting(0..<count), source, leg, at: arrival)
     case .rtp(let packet, let count):
@@ -33,7 +33,7 @@ extension Take {
     at arrival: Instant
   ) {
     guard let number = track(for: packet, datagram, source, leg, at: arrival) else { return }
-    leg.peer.latch(address)
+    leg.peer.latch(address, at: arrival)
     if !source.isConnected { source.isConnected = true }
     deliver(packet, datagram, to: number, at: arrival)
   }

@@ -31,8 +31,9 @@ package enum Reception: Sendable, Equatable {
 
 /// The transport state of one sender that speaks plain RTP, or SRTP keyed by the control plane.
 ///
-/// The sender's address is the one that was configured, or is latched by the owner (`latch(_:)`) on the first valid packet, and is
-/// pinned from then on. RTCP goes to the configured address, else to where datagrams on the RTCP port come from, else to the media's.
+/// The sender's address is the one that was configured, or is latched by the owner (`latch(_:at:)`) on the first valid packet, and is
+/// pinned from then on. A sender that was latched and has been silent for `restartAfter` may come back from another port of the same host
+/// (a forwarder that was started anew), or with SRTP, where packets prove themselves, from anywhere. RTCP goes to the configured address, else to where datagrams on the RTCP port come from, else to the media's.
 package struct RTPPeer: ~Copyable {
   package struct Configuration: Sendable {
     /// Where media must come from. Port 0 pins the address only.
@@ -52,6 +53,11 @@ package struct RTPPeer: ~Copyable {
   private let isRTCPClear: Bool
   private var latched: SocketAddress?
   private var learnedRTCP: SocketAddress?
+  /// When the latched sender was last heard.
+  private var heardAt: Instant?
+
+  /// How long a latched sender must be silent before its successor is let in.
+  package static let restartAfter = TimeSpan.milliseconds(2_000)
 
   package init(_ configuration: Configuration) throws(SRTPError) {
     // All that can throw comes before the first stored property.
@@ -81,11 +87,15 @@ package struct RTPPeer: ~Copyable {
   // MARK: World
 
   /// Judges a datagram and makes it clear in place. `datagram` holds the whole datagram and nothing more.
-  package mutating func receive(_ datagram: inout MutableSpan<UInt8>, from address: SocketAddress, on port: PeerPort) -> Reception {
+  package mutating func receive(_ datagram: inout MutableSpan<UInt8>, from address: SocketAddress, on port: PeerPort, at now: Instant)
+    -> Reception
+  {
     guard datagram.count >= 4 else { return .discarded(isFromSender(address, port) ? .malformed : .stranger) }
     let isRTCP = RTCPReader.looksLikeRTCP(datagram.span)
     if port == .rtcp { learn(rtcp: address) }
-    guard isFromSender(address, port) else { return .discarded(.stranger) }
+    if !isFromSender(address, port) {
+      guard port == .rtp, !isRTCP, mayRestart(from: address, at: now) else { return .discarded(.stranger) }
+    }
     if port == .rtcp, !isRTCP { return .discarded(.notRTCP) }
     guard datagram[0] >> 6 == 2 else { return .discarded(.notRTP) }
     return isRTCP ? receiveRTCP(&datagram) : receiveRTP(&datagram)
@@ -139,6 +149,12 @@ package struct RTPPeer: ~Copyable {
     }
   }
 
+  /// Whether the latched sender has been silent for so long that `address` may be its successor.
+  private func mayRestart(from address: SocketAddress, at now: Instant) -> Bool {
+    guard configured == nil || configured?.port == 0, let latched, let heardAt, now - heardAt >= RTPPeer.restartAfter else { return false }
+    return inbound != nil || (address.high == latched.high && address.low == latched.low)
+  }
+
   /// Whatever reaches the RTCP port tells where RTCP is awaited, as long as it comes from the sender's host.
   private mutating func learn(rtcp address: SocketAddress) {
     guard configuredRTCP == nil, learnedRTCP != address, isFromSender(address, .rtcp) else { return }
@@ -147,12 +163,14 @@ package struct RTPPeer: ~Copyable {
 
   // MARK: Commands
 
-  /// Pins the sender to `address`: the owner found a packet from there valid. A no-op once pinned.
-  package mutating func latch(_ address: SocketAddress) {
-    guard latched == nil else { return }
+  /// Pins the sender to `address`, or notes that it was heard: the owner found a packet from there valid.
+  package mutating func latch(_ address: SocketAddress, at now: Instant) {
+    heardAt = now
+    guard latched != address else { return }
+    let isRestart = latched != nil
     latched = address
-    // What a stranger may have taught before the sender was known is forgotten.
-    if let learned = learnedRTCP, learned.high != address.high || learned.low != address.low { learnedRTCP = nil }
+    // What a stranger may have taught before the sender was known, or the sender that is gone, is forgotten.
+    if let learned = learnedRTCP, isRestart || learned.high != address.high || learned.low != address.low { learnedRTCP = nil }
   }
 
   /// Makes an RTCP datagram ready to send: encrypted where the sender expects it.
