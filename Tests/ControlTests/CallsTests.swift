@@ -137,6 +137,10 @@ import Control
         "GET", "/v1/events?lastEventId=x", nil, 400, "invalidField",
         "lastEventId: \"x\" is not the id of an event, a whole number", "lastEventId"
       ),
+      (
+        "GET", "/v1/events?lastEventId=18446744073709551615", nil, 400, "invalidField",
+        "lastEventId: \"18446744073709551615\" is not the id of an event, a whole number", "lastEventId"
+      ),
       ("GET", "/v1/recordings/r9/events", nil, 404, "notFound", "there is no recording r9", nil),
     ] as [(String, String, String?, Int, String, String, String?)])
   func everyRefusalSaysWhy(

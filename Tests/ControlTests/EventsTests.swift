@@ -66,6 +66,22 @@ import Testing
     #expect(try event(client, &rest).first == "id: 5")
   }
 
+  @Test func theNodesStreamBeginsWithTheNextEvent() throws {
+    let deck = try Served()
+    for id in ["a", "b"] {
+      deck.recorder.add(id)
+      deck.recorder.emit("recording.starting", of: id)
+    }
+    let client = try deck.connect()
+    client.request("GET", "/v1/events")
+    #expect(try client.head().status == 200)
+    deck.recorder.emit("recording.started", of: "a")
+    deck.recorder.emit("recording.started", of: "b")
+    var rest: [UInt8] = []
+    #expect(try event(client, &rest).first == "id: 3")
+    #expect(try event(client, &rest).first == "id: 4")
+  }
+
   @Test func aLongHistoryArrivesWhole() throws {
     let deck = try Served()
     deck.recorder.add("r")

@@ -142,8 +142,9 @@ final class FakeRecorder: RecorderControl, @unchecked Sendable {
     defer { condition.unlock() }
     if let recording { _ = try find(recording) }
     let deadline = Date(timeIntervalSinceNow: timeout.seconds)
+    let from = last ?? UInt64(happened.count)
     while true {
-      let found = happened.filter { (recording == nil || $0.recording == recording) && $0.event.id > last ?? 0 }.map { $0.event }
+      let found = happened.filter { (recording == nil || $0.recording == recording) && $0.event.id > from }.map { $0.event }
       let closed = recording.map { ended.contains($0) } ?? false
       if !found.isEmpty || closed || !condition.wait(until: deadline) { return (found, closed) }
     }

@@ -98,18 +98,23 @@ struct Calls: Sendable {
     return Response(ready ? 200 : 503, json: .object(fields))
   }
 
+  /// Without a last event seen, a recording's stream begins with its first event, and the node's with the next one.
   private func events(_ id: String?, _ request: Request, _ query: QueryReader) throws(ControlError) -> Response {
     var last: UInt64?
     for (name, text) in [("Last-Event-ID", request.headers["Last-Event-ID"]), ("lastEventId", query["lastEventId"])] {
       guard let text, last == nil else { continue }
-      guard let number = UInt64(text) else { throw .field(name, "\(Shown.value(.string(text))) is not the id of an event, a whole number") }
+      guard let number = UInt64(text), number <= UInt64(Int64.max) else {
+        throw .field(name, "\(Shown.value(.string(text))) is not the id of an event, a whole number")
+      }
       last = number
     }
     guard let place = state.takeEventStream(limit: eventStreamLimit) else {
       throw ControlError(.atCapacity, "all \(eventStreamLimit) event streams of this node are taken")
     }
+    // The place to begin is a number: asked twice for "from now", the recorder would leave out what happened in between.
+    if last == nil, id == nil { last = try recorder.events(of: nil, after: 0, timeout: .zero).events.last?.id }
     // The first events are asked for at once, so that an unknown recording is a 404 and no stream.
-    let stream = try EventStream(recorder: recorder, recording: id, after: last, place: place, keepAlive: eventKeepAlive)
+    let stream = try EventStream(recorder: recorder, recording: id, after: last ?? 0, place: place, keepAlive: eventKeepAlive)
     // A stream has no length that a HEAD could tell, and libmicrohttpd would end one that has no body with the mark of its end.
     let body: Response.Body = request.method == "HEAD" ? .bytes([]) : .events(stream)
     return Response(200, body: body).with("Content-Type", "text/event-stream").with("Cache-Control", "no-store")

@@ -8,7 +8,7 @@ final class EventStream {
   private let recording: String?
   private let place: EventStreamPlace
   private let keepAlive: TimeSpan
-  private var last: UInt64?
+  private var last: UInt64
   private var pending: [UInt8]
   /// How much of `pending` is sent.
   private var sent = 0
@@ -21,7 +21,7 @@ final class EventStream {
 
   /// Throws what the recorder says to a stream that cannot be: an unknown recording.
   init(
-    recorder: any RecorderControl, recording: String?, after last: UInt64?, place: EventStreamPlace, keepAlive: TimeSpan
+    recorder: any RecorderControl, recording: String?, after last: UInt64, place: EventStreamPlace, keepAlive: TimeSpan
   ) throws(ControlError) {
     self.recorder = recorder
     self.recording = recording
