@@ -93,7 +93,10 @@ package struct TrackReceiver: Sendable {
     let admission = jitter.receive(packet.sequenceNumber, datagram: datagram, at: arrival)
     switch admission {
     case .next: process(packet, datagram: datagram, at: arrival, clock: &clock, pool: pool)
-    case .held: counters.packetsReordered += 1
+    case .held:
+      counters.packetsReordered += 1
+      // What it tells of the clock is known now, whenever its turn comes.
+      if !packet.isPaddingOnly { _ = clock.observe(clockIndex, timestamp: packet.timestamp, arrival: arrival) }
     case .probation: break
     case .duplicate: counters.discard(.duplicate)
     case .late: counters.discard(.late)
