@@ -17,8 +17,6 @@ package struct RecordingFacts {
     var packetsDiscarded: Int64
     var bytesReceived: Int64
     var framesWritten: Int64
-    var framesDropped: Int64
-    var keyFrames: Int64
     var jitterMilliseconds: Double?
     /// Where to send its media: `ip:port`, and the RTCP port where that is another.
     var address: String?
@@ -82,7 +80,6 @@ package struct RecordingFacts {
       payloadType: json["payloadType"]?.integerValue, ssrc: json["ssrc"]?.integerValue,
       picture: picture, packetsReceived: count("packetsReceived"), packetsLost: count("packetsLost"),
       packetsDiscarded: count("packetsDiscarded"), bytesReceived: count("bytesReceived"), framesWritten: count("framesWritten"),
-      framesDropped: count("framesDropped"), keyFrames: count("keyFrames"),
       jitterMilliseconds: json["jitterMilliseconds"]?.doubleValue, address: address, rtcpPort: port?["rtcpPort"]?.integerValue)
   }
 }

@@ -45,7 +45,7 @@ enum NodeCommand {
 
   private static func entries(_ field: JSONField, depth: Int, _ session: Session) -> [(String, String)] {
     let margin = String(repeating: "  ", count: depth)
-    if let inner = field.value.fields {
+    if let inner = field.value.fields, !inner.isEmpty {
       return [(margin + label(field.name), "")] + inner.flatMap { entries($0, depth: depth + 1, session) }
     }
     let units: [(suffix: String, show: (JSONValue) -> String?)] = [
@@ -75,6 +75,7 @@ enum NodeCommand {
     case .number(let d): Decimal.fixed(d, 2)
     case .string(let s): s
     case .array(let items) where items.isEmpty: "none"
+    case .object(let fields) where fields.isEmpty: "none"
     case .array(let items): items.map { text($0) }.joined(separator: ", ")
     case .integer, .object: value.text()
     }

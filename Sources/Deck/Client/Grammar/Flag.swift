@@ -25,6 +25,7 @@ package enum ValueKind: Sendable, Equatable {
 
 /// One flag of a command, declared once: parsing, help and completion all read this.
 package struct Flag: Sendable, Equatable {
+  /// What may be said with a flag.
   package enum Form: Sendable, Equatable {
     /// `--json`: off unless given.
     case toggle
@@ -35,13 +36,16 @@ package struct Flag: Sendable, Equatable {
   }
   /// The name without dashes; for a negatable flag the positive one.
   package var long: String
+  /// The one-letter spelling, without its dash.
   package var short: Character?
   package var form: Form
+  /// The help's explanation, without a full stop.
   package var summary: String
   /// The environment variable that speaks where the flag does not.
   package var environment: String?
   /// The default as the help prints it; the grammar itself fills nothing in.
   package var defaultText: String?
+  /// Whether all its values count, not only the last.
   package var isRepeatable: Bool
   /// Whether it may also stand before the command's name.
   package var isGlobal: Bool
@@ -72,6 +76,7 @@ package struct Flag: Sendable, Equatable {
 
   /// The value's kind, or nil where the flag takes none.
   package var valueKind: ValueKind? { if case .value(_, let kind) = form { kind } else { nil } }
+  /// The value's placeholder, or nil where the flag takes none.
   package var valueName: String? { if case .value(let name, _) = form { name } else { nil } }
   /// Every long spelling, without dashes.
   package var spellings: [String] { if case .negatable = form { [long, "no-" + long] } else { [long] } }
@@ -79,6 +84,7 @@ package struct Flag: Sendable, Equatable {
 
 /// One argument by position.
 package struct Positional: Sendable, Equatable {
+  /// The placeholder, in capitals.
   package var name: String
   package var kind: ValueKind
   package var isOptional: Bool
@@ -109,8 +115,10 @@ package struct Command: Sendable, Equatable {
   package var usageLines: [String]
   /// Paragraphs of the help.
   package var details: [String]
+  /// In the order of the help.
   package var flags: [Flag]
   package var positionals: [Positional]
+  /// Whole command lines.
   package var examples: [String]
 
   package init(

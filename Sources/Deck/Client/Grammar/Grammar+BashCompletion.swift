@@ -6,20 +6,7 @@ extension Grammar {
     return """
       # bash completion for \(program). To load it: source <(\(program) completion bash)
 
-      # Recordings by the last group of their ids, which differ where the first ones look alike.
-      \(f)_recordings() {
-        local id
-        for id in $("${COMP_WORDS[0]}" "${control[@]}" list --quiet --all 2>/dev/null); do printf '%s\\n' "${id##*-}"; done
-      }
-
-      # Offers those words of $1 that begin with what was typed.
-      \(f)_words() { mapfile -t COMPREPLY < <(compgen -W "$1" -- "$cur"); }
-
-      \(f)_files() {
-        mapfile -t COMPREPLY < <(compgen "$1" -- "$cur")
-        compopt -o filenames 2>/dev/null
-      }
-
+      \(bashHelpers)
       \(f)() {
         local cur="${COMP_WORDS[COMP_CWORD]}" prev="" command="" i word
         local -a control=()
@@ -59,6 +46,27 @@ extension Grammar {
       }
 
       complete -F \(f) \(program)
+
+      """
+  }
+
+  /// The functions that the completing one calls: they share its variables.
+  private var bashHelpers: String {
+    let f = "_" + program
+    return """
+      # Recordings by the last group of their ids, which differ where the first ones look alike.
+      \(f)_recordings() {
+        local id
+        for id in $("${COMP_WORDS[0]}" "${control[@]}" list --quiet --all 2>/dev/null); do printf '%s\\n' "${id##*-}"; done
+      }
+
+      # Offers those words of $1 that begin with what was typed.
+      \(f)_words() { mapfile -t COMPREPLY < <(compgen -W "$1" -- "$cur"); }
+
+      \(f)_files() {
+        mapfile -t COMPREPLY < <(compgen "$1" -- "$cur")
+        compopt -o filenames 2>/dev/null
+      }
 
       """
   }

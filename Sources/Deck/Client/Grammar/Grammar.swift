@@ -20,6 +20,7 @@ package struct Grammar: Sendable {
     self.commands = commands
   }
 
+  /// The command of that name.
   package func command(_ name: String) -> Command? { commands.first { $0.name == name } }
 
   /// Reads the arguments after the program's own name. `help`, `version`, `completion` and every `--help` are answered here.

@@ -10,6 +10,7 @@ package struct ParsedCommand: Sendable {
   }
   package let grammar: Grammar
   package let command: Command
+  /// The arguments by position, in order.
   package let positionals: [String]
   let values: [String: (texts: [String], origin: Origin)]
 
@@ -30,12 +31,17 @@ package struct ParsedCommand: Sendable {
   }
   /// The same, but nil where neither the command line nor the environment says anything.
   package func choice(_ flag: String) -> Bool? { text(flag).map { $0 == "true" } }
+  /// A whole number, for a flag of the integer kind; nil for a flag of any other.
   package func integer(_ flag: String) -> Int? { text(flag).flatMap { Int($0) } }
+  /// A number, for a flag of the number kind.
   package func number(_ flag: String) -> Double? { text(flag).flatMap { Double($0) } }
   /// A duration in seconds.
   package func seconds(_ flag: String) -> Double? { text(flag).flatMap { ValueKind.seconds($0) } }
+  /// A size in bytes.
   package func bytes(_ flag: String) -> Int64? { text(flag).flatMap { ValueKind.bytes($0) } }
+  /// The first and the last port.
   package func portRange(_ flag: String) -> ClosedRange<UInt16>? { text(flag).flatMap { ValueKind.portRange($0) } }
+  /// A literal address and port.
   package func endpoint(_ flag: String) -> SocketAddress? { text(flag).flatMap { ValueKind.endpoint($0) } }
   /// Whether the command line or the environment gave the flag; nil where neither did.
   package func origin(of flag: String) -> Origin? { given(flag)?.origin }

@@ -3,6 +3,7 @@ package import JSON
 
 /// Calls the control API over its Unix socket. Each call blocks the calling thread; a value belongs to one thread.
 package final class ControlClient {
+  /// A success: its status and its body.
   package struct Answer: Sendable {
     package var status: Int
     package var body: [UInt8]
@@ -16,6 +17,7 @@ package final class ControlClient {
       }
     }
   }
+  /// Where the daemon is expected.
   package let socketPath: String
   private let easy = CurlEasy()
 

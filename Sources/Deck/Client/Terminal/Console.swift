@@ -47,6 +47,7 @@ package protocol SignalSource: AnyObject {
   func take() -> [ConsoleSignal]
 }
 
+/// What a signal asks of a command.
 package enum ConsoleSignal: UInt8, Sendable {
   /// The person or the system wants the program to end (SIGINT, SIGTERM, SIGHUP).
   case end = 1

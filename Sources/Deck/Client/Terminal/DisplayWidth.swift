@@ -1,5 +1,6 @@
 /// How many columns of a terminal text takes, and text that cannot do anything to a terminal but be seen.
 package enum DisplayWidth {
+  /// The columns that the text takes.
   package static func of(_ text: String) -> Int { text.reduce(0) { $0 + of($1) } }
 
   /// 2 for East Asian wide characters and emoji, 0 for marks alone, else 1.
@@ -27,9 +28,8 @@ package enum DisplayWidth {
     return out + "…"
   }
 
-  static func padded(_ text: String, to columns: Int, right: Bool = false) -> String {
-    let fill = String(repeating: " ", count: max(0, columns - of(text)))
-    return right ? fill + text : text + fill
+  static func padded(_ text: String, to columns: Int) -> String {
+    text + String(repeating: " ", count: max(0, columns - of(text)))
   }
 
   /// The text with control characters and direction overrides written out: what a client put in a room's name must not steer the

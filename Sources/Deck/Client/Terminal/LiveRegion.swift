@@ -3,6 +3,7 @@ package struct LiveRegion {
   /// The width of each line that is on the screen now, at the time it was written.
   private var drawn: [Int] = []
 
+  /// What hides the cursor of a terminal, and what shows it again.
   package static let hideCursor = "\u{1b}[?25l"
   package static let showCursor = "\u{1b}[?25h"
 
