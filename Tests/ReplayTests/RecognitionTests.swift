@@ -26,6 +26,7 @@ import Testing
           default: false
           }
         #expect(isNoTrack, label)
+        if case .retransmission = found.role { #expect(found.format.isRetransmission, label) }
       default: #expect(found.format.codec == nil, label)
       }
     }

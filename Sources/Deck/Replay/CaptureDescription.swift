@@ -114,6 +114,11 @@ package struct CaptureDescription: Sendable {
       let index = repairedTrack(of: stream, kept[i], among: kept)
       streams[i].role = .retransmission(track: index)
       if let index { tracks[index].retransmission = RTXSpecification(payloadType: stream.payloadType, ssrc: stream.ssrc) }
+      // Recognised by what it repeats: nobody has said what to call it.
+      if !hints.hasFormats {
+        streams[i].format = PayloadFormat(
+          encoding: "rtx", clockRate: stream.format.clockRate, repaired: index.map { tracks[$0].payloadType })
+      }
     }
     for (i, stream) in streams.enumerated() {
       roles[CaptureSurvey.StreamKey(flow: stream.flow, ssrc: stream.ssrc)] = i
