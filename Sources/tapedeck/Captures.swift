@@ -1,4 +1,5 @@
 import Client
+import Ground
 import Recording
 import Replay
 
@@ -15,13 +16,31 @@ enum Captures {
     switch (parsed.text("out"), parsed.endpoint("to")) {
     case (let folder?, nil): return record(parsed, into: folder, console)
     case (nil, let address?):
-      _ = address
-      console.writeError("tapedeck: --to is being built\n")
-      return 1
+      return send(parsed, to: address, console)
     default:
       console.writeError(parsed.wrongUsage("one of --out and --to is needed"))
       return 2
     }
+  }
+
+  private static func send(_ parsed: ParsedCommand, to address: SocketAddress, _ console: SystemConsole) -> Int32 {
+    var options = WireReplay.Options(capture: parsed.positionals[0], target: address)
+    options.sessionDescription = parsed.text("sdp")
+    options.srtpKey = parsed.text("srtp-key")
+    options.speed = parsed.number("speed") ?? 1
+    options.json = parsed.isOn("json")
+    for pair in parsed.texts("map") {
+      let ports = pair.split(separator: "=").map { UInt16($0) }
+      guard ports.count == 2, let from = ports[0], let to = ports[1] else {
+        console.writeError(parsed.wrongUsage("--map: \(pair) is not CAPTURED=PORT"))
+        return 2
+      }
+      options.map[from] = to
+    }
+    StopOnSignal.install()
+    return WireReplay.run(
+      options, output: { try? console.write($0 + "\n") }, errors: { console.writeError("tapedeck: \($0)\n") }, progress: { _ in },
+      isStopped: { StopOnSignal.isAsked })
   }
 
   private static func record(_ parsed: ParsedCommand, into folder: String, _ console: SystemConsole) -> Int32 {

@@ -179,6 +179,9 @@ package enum TapedeckGrammar {
     flags: [
       .value("out", "DIR", .directory, "Record into this folder", short: "o"),
       .value("to", "IP:PORT", .endpoint, "Send to this address"),
+      .value(
+        "map", "CAPTURED=PORT", .text, "With --to: where the capture's port is sent, for a port per track; only --to's address counts then",
+        repeatable: true),
       .value("speed", "N", .number(0.01...1_000), "With --to: so many times as fast as it was", default: "1"),
       .value("sdp", "FILE", .file, "Codecs and payload types", default: "the JSON beside the capture, else recognised"),
       .value("srtp-key", "FILE", .file, "A file with the SRTP suite and key", default: "the JSON beside the capture"),
