@@ -87,7 +87,7 @@ let package = Package(
     tests("HLSTests", "Ground", "Codecs", "Mux", "HLSPlaylist"),
     tests("TranscodeTests", "Ground", "Codecs", "Transcode"),
     tests("RecordingTests", "Ground", "JSON", "RTP", "RTCP", "Codecs", "Track", "Recording", "Replay", "Mux"),
-    tests("ReplayTests", "Ground", "JSON", "SDP", "Replay"),
+    tests("ReplayTests", "Ground", "JSON", "RTP", "RTCP", "SDP", "SRTP", "Codecs", "Recording", "Replay"),
     tests("ControlTests", "Ground", "JSON", "Recording", "Control", "CLinux"),
     tests("ClientTests", "Ground", "JSON", "Client"),
     tests("DeckTests", "Ground", "JSON", "Codecs", "Recording", "Loop", "Control", "Client", "CLinux"),
