@@ -83,7 +83,8 @@ import Testing
     #expect(reading.times(1) == sounds.map { $0.time.ticks(48_000) })
   }
 
-  @Test func newFormatsBeginANewInitializationSegment() throws {
+  @Test(arguments: [MediaTime.seconds(3), nil])
+  func newFormatsBeginANewInitializationSegment(at said: MediaTime?) throws {
     let small = try Media.video(seconds: 3, keysAt: [0, 2])
     let large = try Media.video(seconds: 3, keysAt: [0, 1], width: 640, height: 360)
     let audio = try Media.aac(seconds: 6)
@@ -94,9 +95,10 @@ import Testing
     var packaging = Packaging()
     try packaging.start([small.format, audio.format])
     try packaging.feed(Packaging.merged(first, sounds.filter { $0.time < cut }))
-    // Said again, nothing changes.
+    // Said again, nothing changes; nor by formats that no frame had before others were said.
     try packaging.start([small.format, audio.format])
-    try packaging.start([large.format, audio.format], at: cut)
+    try packaging.start([audio.format])
+    try packaging.start([large.format, audio.format], at: said)
     try packaging.feed(Packaging.merged(second, sounds.filter { $0.time >= cut }))
     try packaging.finish()
     let playlist = try packaging.folder.playlist()
@@ -168,8 +170,8 @@ import Testing
   }
 
   @Test func theMultivariantPlaylistSaysWhatIsTrue() throws {
-    let video = try Media.video(seconds: 6, keysAt: [0, 2, 4])
-    let audio = try Media.aac(seconds: 6)
+    let video = try Media.video(seconds: 8, keysAt: [0, 2, 4, 6])
+    let audio = try Media.aac(seconds: 8)
     var packaging = Packaging(bitsPerSecond: 1_000, frameRate: 30)
     try packaging.start([video.format, audio.format])
     try packaging.feed(Packaging.merged(video.frames(track: 0), audio.frames(track: 1)))
@@ -193,7 +195,7 @@ import Testing
   }
 
   @Test func theConfiguredBandwidthHoldsUntilMoreWasNeeded() throws {
-    let audio = try Media.aac(seconds: 5)
+    let audio = try Media.aac(seconds: 7)
     var packaging = Packaging(bitsPerSecond: 5_000_000)
     try packaging.start([audio.format])
     try packaging.feed(audio.frames)
@@ -217,6 +219,25 @@ import Testing
         "2026-11-21T12:00:00.000Z", "2026-11-21T12:00:02.000Z", "2026-11-21T12:01:04.000Z",
       ])
     #expect(segments.map(\.isDiscontinuous) == [false, false, false])
+  }
+
+  @Test func aPlaylistIsPublishedOnceThePlayersCanBegin() throws {
+    let opus = Media.opus(seconds: 9)
+    var packaging = Packaging()
+    try packaging.start([opus.format])
+    try packaging.feed(opus.frames.filter { $0.time < .seconds(5) })
+    #expect(packaging.packager.segmentCount == 2 && packaging.packager.publishedSegmentCount == 0)
+    #expect(packaging.folder.files[HLSName.media] == nil && packaging.folder.files[HLSName.master] == nil)
+    #expect(packaging.folder.announced.isEmpty)
+    try packaging.feed(opus.frames.filter { $0.time >= .seconds(5) })
+    #expect(packaging.folder.announced.map(\.sequence) == [0, 1, 2, 3])
+    #expect(packaging.packager.publishedSegmentCount == 4)
+    #expect(packaging.folder.playlists.map(\.segments.count) == [3, 4])
+    var short = Packaging()
+    try short.start([opus.format])
+    try short.feed(opus.frames.filter { $0.time < .seconds(3) })
+    try short.finish()
+    #expect(short.folder.announced.map(\.sequence) == [0, 1])
   }
 
   @Test func nothingIsMadeOfNothing() throws {

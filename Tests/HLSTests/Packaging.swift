@@ -15,7 +15,7 @@ struct Packaging: ~Copyable {
       HLSConfiguration(segmentSeconds: segmentSeconds, bitsPerSecond: bitsPerSecond, frameRate: frameRate), wallClockZero: Packaging.zero)
   }
 
-  mutating func start(_ formats: [TrackFormat], at time: MediaTime = .zero) throws {
+  mutating func start(_ formats: [TrackFormat], at time: MediaTime? = nil) throws {
     try packager.start(formats, at: time)
     try folder.carryOut(packager.takeOrders())
   }

@@ -16,14 +16,13 @@ struct HLSLane {
 
   var head: EncodedFrame? { taken < frames.count ? frames[taken] : nil }
 
-  /// Throws `badTime` for a frame that does not come after the last one by as many ticks as the muxer needs.
-  mutating func append(_ frame: EncodedFrame) throws(MuxError) {
-    if let newest, codec.clockRate.ticks(at: frame.time) - codec.clockRate.ticks(at: newest) < FragmentWriter.leastTicks {
-      throw .badTime(track: frame.track)
-    }
+  /// False, and nothing done, for a frame that does not come after the last one by as many ticks as the muxer needs.
+  mutating func append(_ frame: EncodedFrame) -> Bool {
+    if let newest, codec.clockRate.ticks(at: frame.time) - codec.clockRate.ticks(at: newest) < FragmentWriter.leastTicks { return false }
     frames.append(frame)
     newest = frame.time
     isAbsent = false
+    return true
   }
 
   mutating func removeHead() {

@@ -11,7 +11,7 @@ package enum HLSOrder: Sendable, Hashable {
   case truncate(path: String, bytes: Int)
   /// Remove a file if it is there (recovery only).
   case remove(path: String)
-  /// Tell that a segment is there: its file and the playlists that name it were ordered before.
+  /// Tell that a segment can be played: its file and the playlists that name it were ordered before.
   case announce(HLSSegment)
 }
 
@@ -42,6 +42,9 @@ package struct HLSConfiguration: Sendable, Hashable {
   package var frameRate: Double?
   /// How much media may wait for its fragment, at most a second: what a crash can cost.
   package var fragmentMilliseconds = 500
+  /// How many segments there must be before the first playlists are written. Players begin three segments before the end of a live playlist
+  /// (RFC 8216 §6.3.3), and Chromium gives up on one that has fewer.
+  package var leadSegments = 3
 
   package init(segmentSeconds: Int = 4, bitsPerSecond: Int, frameRate: Double? = nil) {
     self.segmentSeconds = segmentSeconds

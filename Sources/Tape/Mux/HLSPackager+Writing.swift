@@ -49,10 +49,18 @@ extension HLSPackager {
         uri: finished.uri, durationMilliseconds: finished.durationMilliseconds, programDateTime: finished.programDateTime,
         isDiscontinuous: finished.isDiscontinuous, map: HLSName.initSegment(initNumber)), bytes: byteCount)
     orders.append(.rename(from: HLSName.part(number), to: finished.uri))
+    unannounced.append(finished)
+    guard segmentCount >= configuration.leadSegments else { return }
     // The media playlist comes first: what the multivariant one names is there.
     orders.append(.write(path: HLSName.media, bytes: presentation.mediaPlaylist))
     if let bytes = presentation.takeMultivariantPlaylist() { orders.append(.write(path: HLSName.master, bytes: bytes)) }
-    orders.append(.announce(finished))
+    announce()
+  }
+
+  /// Announces the segments that the playlists ordered last are the first to name.
+  mutating func announce() {
+    orders += unannounced.map { .announce($0) }
+    unannounced = []
   }
 
   private mutating func writeHeld(until next: MediaTime) throws(MuxError) {

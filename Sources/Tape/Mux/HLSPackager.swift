@@ -50,14 +50,24 @@ package struct HLSPackager: ~Copyable {
   var isInitWritten = false
   var presentation: HLSPresentation
   var orders: [HLSOrder] = []
+  /// Finished segments that no playlist names yet.
+  var unannounced: [HLSSegment] = []
   var isFinished = false
+  /// Formats that the next frame will begin with.
+  private var nextFormats: [TrackFormat]?
+  private var nextWriter: FragmentWriter?
+  private var nextTime: MediaTime?
 
   /// Video frames that were dropped because they cannot be decoded without an earlier segment.
   package internal(set) var droppedFrames = 0
+  /// Frames that were dropped for their time: not after the one before, or outside the timeline.
+  package private(set) var misplacedFrames = 0
   /// Segments that no key frame ended in time. The playlist states the target duration for them.
   package internal(set) var overlongSegments = 0
-  /// Segments so far, the growing one not counted.
+  /// Finished segments so far.
   package var segmentCount: Int { presentation.segmentCount }
+  /// Those of them that the playlists name: none before there are `leadSegments`.
+  package var publishedSegmentCount: Int { segmentCount - unannounced.count }
   /// Where the last finished segment ends or, while one grows, where the media in it ends.
   package var end: MediaTime { mediaEnd }
 
@@ -72,36 +82,40 @@ package struct HLSPackager: ~Copyable {
     presentation = HLSPresentation(checked)
   }
 
-  /// Says what frames will be like from `time` on: at most one video and one audio track. The frames given before belong to the formats before, and
-  /// their segment ends; the next one begins with an initialization segment of its own. Nothing happens where the formats are those in force. Throws
-  /// what `FragmentWriter.init` throws, `badFormat` for a second track of a kind, `finished`.
-  package mutating func start(_ formats: [TrackFormat], at time: MediaTime) throws(MuxError) {
+  /// Says what the frames from here on will be like: at most one video and one audio track. Those given before belong to the formats before; their
+  /// segment ends at `time`, or where nil at the next frame, and the one after it begins with an initialization segment of its own. Nothing happens
+  /// where the formats are those in force. Throws what `FragmentWriter.init` throws, `badFormat` for a second track of a kind, `finished`.
+  package mutating func start(_ formats: [TrackFormat], at time: MediaTime? = nil) throws(MuxError) {
     guard !isFinished else { throw .finished }
-    guard formats != self.formats else { return }
+    guard formats != self.formats else {
+      nextFormats = nil
+      nextWriter = nil
+      return
+    }
     for index in formats.indices where formats[..<index].contains(where: { $0.codec.kind == formats[index].codec.kind }) {
       throw .badFormat(track: index)
     }
-    let next = try FragmentWriter(tracks: formats)
-    try endFormats(at: time)
-    if isInitWritten { initNumber += 1 }
-    isInitWritten = false
-    writer = consume next
-    self.formats = formats
-    lanes = formats.map { HLSLane(codec: $0.codec) }
-    videoTrack = formats.firstIndex { $0.codec.kind == .video }
-    parameterSets = HLSParameterSets(avcC: videoTrack.map { formats[$0].configuration } ?? [])
-    needsKey = true
-    isDiscontinuous = segmentCount > 0
+    nextWriter = try FragmentWriter(tracks: formats)
+    nextFormats = formats
+    nextTime = time
   }
 
-  /// Takes a frame. Frames of a track come in the order of time; of two tracks, either may run ahead. Throws `noSuchTrack` before `start`, `badFrame`,
-  /// `badTime` (nothing has happened then), `finished`, `library`.
+  /// Takes a frame. Frames of a track come in the order of time; of two tracks, either may run ahead. A frame that does not come after the one before it,
+  /// or lies outside the first 24 days, is counted and dropped. Throws `noSuchTrack` before `start`, `badFrame`, `finished` (nothing has happened then),
+  /// `library`.
   package mutating func write(_ frame: EncodedFrame) throws(MuxError) {
     guard !isFinished else { throw .finished }
-    guard lanes.indices.contains(frame.track) else { throw .noSuchTrack(frame.track) }
+    guard (nextFormats ?? formats).indices.contains(frame.track) else { throw .noSuchTrack(frame.track) }
     guard !frame.bytes.isEmpty, frame.bytes.count <= Int(Int32.max) else { throw .badFrame(track: frame.track) }
-    guard frame.time >= .zero, frame.time <= FragmentWriter.latest else { throw .badTime(track: frame.track) }
-    try lanes[frame.track].append(frame)
+    guard frame.time >= .zero, frame.time <= FragmentWriter.latest else {
+      misplacedFrames += 1
+      return
+    }
+    if let next = nextFormats { try begin(next, at: nextTime ?? frame.time) }
+    guard lanes[frame.track].append(frame) else {
+      misplacedFrames += 1
+      return
+    }
     try pump()
   }
 
@@ -115,11 +129,27 @@ package struct HLSPackager: ~Copyable {
     try endFormats(at: nil)
     isFinished = true
     writer = nil
+    nextWriter = nil
     guard segmentCount > 0 else { return }
     presentation.end()
     // The media playlist comes last: once it is final, so is everything.
     if let bytes = presentation.takeMultivariantPlaylist() { orders.append(.write(path: HLSName.master, bytes: bytes)) }
     orders.append(.write(path: HLSName.media, bytes: presentation.mediaPlaylist))
+    announce()
+  }
+
+  private mutating func begin(_ next: [TrackFormat], at time: MediaTime) throws(MuxError) {
+    try endFormats(at: time)
+    if isInitWritten { initNumber += 1 }
+    isInitWritten = false
+    writer = nextWriter.take()
+    nextFormats = nil
+    formats = next
+    lanes = next.map { HLSLane(codec: $0.codec) }
+    videoTrack = next.firstIndex { $0.codec.kind == .video }
+    parameterSets = HLSParameterSets(avcC: videoTrack.map { next[$0].configuration } ?? [])
+    needsKey = true
+    isDiscontinuous = segmentCount > 0
   }
 
   /// What is to be done since the last call, in order.
