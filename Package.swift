@@ -89,6 +89,7 @@ let package = Package(
     tests("RecordingTests", "Ground", "JSON", "RTP", "RTCP", "Codecs", "Track", "Recording", "Replay", "Mux"),
     tests("ReplayTests", "Ground", "JSON", "RTP", "RTCP", "SDP", "SRTP", "Codecs", "Recording", "Replay"),
     tests("ControlTests", "Ground", "JSON", "Recording", "Control", "CLinux"),
+    tests("BrowserTests", "tapedeck"),
     tests("ClientTests", "Ground", "JSON", "Client"),
     tests("DeckTests", "Ground", "JSON", "Codecs", "Recording", "Loop", "Control", "Client", "CLinux"),
   ]

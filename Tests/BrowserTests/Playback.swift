@@ -1,0 +1,72 @@
+import Foundation
+
+/// What a browser made of a presentation.
+struct Playback: Decodable {
+  var error: String?
+  /// How far it played, in seconds, in `played` seconds of watching.
+  var advanced: Double
+  var frames: Int
+  var dropped: Int
+  var width: Int
+  var height: Int
+  /// Null while live.
+  var duration: Double?
+  /// Where a seek came to; nil where none was asked for.
+  var seekedTo: Double?
+
+  /// A page that plays `path`, watches until the time has advanced by four seconds (or twenty have passed), seeks where asked, and reports.
+  static func page(_ path: String, seekTo: Double? = nil) -> String {
+    """
+    <!doctype html><video id=v muted autoplay playsinline width=320 src="\(path)"></video><script>
+    const v = document.getElementById('v'); const began = performance.now(); let first = null, sent = false;
+    function report(more) {
+      if (sent) return; sent = true;
+      const q = v.getVideoPlaybackQuality();
+      fetch('/result', {method: 'POST', body: JSON.stringify(Object.assign({error: v.error ? v.error.message : null,
+        advanced: v.currentTime - (first ?? v.currentTime), frames: q.totalVideoFrames, dropped: q.droppedVideoFrames,
+        width: v.videoWidth, height: v.videoHeight, duration: isFinite(v.duration) ? v.duration : null, seekedTo: null}, more))});
+    }
+    v.onerror = () => report({});
+    const watch = setInterval(() => {
+      if (first === null && v.currentTime > 0) first = v.currentTime;
+      const enough = first !== null && v.currentTime - first >= 4;
+      if (!enough && performance.now() - began < 20000) return;
+      clearInterval(watch);
+      const seek = \(seekTo.map { "\($0)" } ?? "null");
+      if (seek === null || !enough) return report({});
+      const advanced = v.currentTime - first;
+      v.onseeked = () => setTimeout(() => report({advanced, seekedTo: v.currentTime}), 300);
+      v.currentTime = seek;
+      setTimeout(() => report({advanced}), 5000);
+    }, 50);
+    </script>
+    """
+  }
+}
+
+/// A headless Chromium with a throw-away profile.
+struct Browser {
+  static let path = ["/usr/bin/chromium", "/usr/bin/chromium-browser"].first { FileManager.default.isExecutableFile(atPath: $0) }
+
+  /// Opens the address, waits for the page's report, and closes.
+  static func play(_ server: PageServer) throws -> Playback? {
+    let profile = FileManager.default.temporaryDirectory.appendingPathComponent("tapedeck-browser-\(UUID().uuidString)")
+    defer { try? FileManager.default.removeItem(at: profile) }
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: path ?? "/usr/bin/chromium")
+    process.arguments = [
+      "--headless=new", "--no-sandbox", "--user-data-dir=\(profile.path)", "--no-first-run", "--disable-gpu", "--disable-dev-shm-usage",
+      "--autoplay-policy=no-user-gesture-required", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+      "--disable-extensions", "--mute-audio", "http://127.0.0.1:\(server.port)/",
+    ]
+    process.standardOutput = FileHandle.nullDevice
+    process.standardError = FileHandle.nullDevice
+    try process.run()
+    defer {
+      process.terminate()
+      process.waitUntilExit()
+    }
+    guard let text = server.waitForResult(seconds: 60) else { return nil }
+    return try JSONDecoder().decode(Playback.self, from: Data(text.utf8))
+  }
+}
