@@ -4,9 +4,11 @@ import Ground
 /// Merges the frames of one participant's tracks into the order of their times.
 ///
 /// A frame waits until every other track that is alive has one too, or has passed its time, and at most `patience`. So a file's blocks
-/// rise in time while all is well, and a track that stalls delays the others by `patience` at most.
+/// rise in time while all is well, and a track that stalls delays the others by `patience` at most. A track that is expected, because
+/// its clock is still being learnt, is waited for until it no longer is. Beyond `maximumBytes` nobody is waited for.
 struct Interleaver {
   static let patience = TimeSpan.milliseconds(600)
+  static let maximumBytes = 8 << 20
 
   struct Entry {
     var frame: EncodedFrame
@@ -20,16 +22,23 @@ struct Interleaver {
     var head = 0
     var lastTime = MediaTime(nanoseconds: .min)
     var lastFrameAt: Instant?
+    var isExpected = false
     var isEmpty: Bool { head == queue.count }
   }
 
   private var lanes: [Lane] = []
-  private(set) var packets = 0
+  /// Bytes of the frames that wait.
+  private(set) var bytes = 0
 
   mutating func addLane() { lanes.append(Lane()) }
 
-  mutating func push(_ entry: Entry, lane: Int) {
-    packets += entry.packets
+  func isEmpty(lane: Int) -> Bool { lanes[lane].isEmpty }
+
+  /// Frames of the lane are on their way, with times that are not known yet.
+  mutating func expect(lane: Int, _ isExpected: Bool) { lanes[lane].isExpected = isExpected }
+
+  mutating func push(_ entry: consuming Entry, lane: Int) {
+    bytes += entry.frame.bytes.count
     lanes[lane].lastTime = entry.frame.time
     lanes[lane].lastFrameAt = entry.since
     lanes[lane].queue.append(entry)
@@ -43,25 +52,40 @@ struct Interleaver {
       best = i
     }
     guard let best else { return nil }
+    if !isEnding, bytes <= Interleaver.maximumBytes, mustWait(lane: best, at: now) { return nil }
+    return take(best)
+  }
+
+  private func mustWait(lane best: Int, at now: Instant) -> Bool {
     let time = lanes[best].queue[lanes[best].head].frame.time
-    let since = lanes[best].queue[lanes[best].head].since
-    if !isEnding, now < since + Interleaver.patience {
-      for i in lanes.indices where i != best && lanes[i].isEmpty {
-        guard let last = lanes[i].lastFrameAt, now < last + Interleaver.patience, lanes[i].lastTime < time else { continue }
-        return nil
-      }
+    let isPatient = now < lanes[best].queue[lanes[best].head].since + Interleaver.patience
+    for i in lanes.indices where i != best && lanes[i].isEmpty {
+      if lanes[i].isExpected { return true }
+      guard isPatient, let last = lanes[i].lastFrameAt, now < last + Interleaver.patience, lanes[i].lastTime < time else { continue }
+      return true
     }
-    let entry = lanes[best].queue[lanes[best].head]
-    lanes[best].queue[lanes[best].head].frame.bytes = []
-    lanes[best].head += 1
-    if lanes[best].isEmpty {
-      lanes[best].queue.removeAll(keepingCapacity: true)
-      lanes[best].head = 0
-    } else if lanes[best].head >= 256 {
-      lanes[best].queue.removeFirst(lanes[best].head)
-      lanes[best].head = 0
+    return false
+  }
+
+  /// The lane's next frame unless decoding can start there; nil where it can, or nothing waits.
+  mutating func popDependent(lane: Int) -> Entry? {
+    guard !lanes[lane].isEmpty, !lanes[lane].queue[lanes[lane].head].frame.isKey else { return nil }
+    return take(lane)
+  }
+
+  private mutating func take(_ lane: Int) -> Entry {
+    let entry = lanes[lane].queue[lanes[lane].head]
+    // The slot must not keep a second reference to the frame's bytes.
+    lanes[lane].queue[lanes[lane].head].frame.bytes = []
+    lanes[lane].head += 1
+    if lanes[lane].isEmpty {
+      lanes[lane].queue.removeAll(keepingCapacity: lanes[lane].queue.capacity <= 1024)
+      lanes[lane].head = 0
+    } else if lanes[lane].head >= 256 {
+      lanes[lane].queue.removeFirst(lanes[lane].head)
+      lanes[lane].head = 0
     }
-    packets -= entry.packets
+    bytes -= entry.frame.bytes.count
     return entry
   }
 }

@@ -47,6 +47,7 @@ package struct Manifest: Sendable {
   package var error: ControlError?
   package var endedBy: LimitReached?
   package var createdAt: WallTime
+  /// When the first frame had its place; what clients are told is the wall clock's time at the timeline's zero, once it is known.
   package var startedAt: WallTime?
   package var stoppedAt: WallTime?
   package var completedAt: WallTime?
@@ -72,7 +73,7 @@ package struct Manifest: Sendable {
       JSONField("status", .string(status.rawValue)), JSONField("interrupted", .bool(isInterrupted)),
       JSONField("error", error.map { ["code": .string($0.code.rawValue), "message": .string($0.message)] } ?? .null),
       JSONField("endedBy", JSONValue(endedBy?.rawValue)),
-      JSONField("createdAt", .string(createdAt.rfc3339)), JSONField("startedAt", JSONValue(startedAt?.rfc3339)),
+      JSONField("createdAt", .string(createdAt.rfc3339)), JSONField("startedAt", JSONValue((snapshot.zeroAt ?? startedAt)?.rfc3339)),
       JSONField("stoppedAt", JSONValue(stoppedAt?.rfc3339)), JSONField("completedAt", JSONValue(completedAt?.rfc3339)),
       JSONField("durationSeconds", .number(Manifest.rounded(snapshot.duration.seconds))),
       JSONField("sources", .array(sources.indices.map { source($0, withSecrets: withSecrets) })),
@@ -163,8 +164,8 @@ package struct Manifest: Sendable {
   private var pauses: [JSONValue] {
     snapshot.pauses.map { pause in
       .object([
-        JSONField("mode", .string(pause.mode.rawValue)), JSONField("pausedAt", .string((snapshotAt + -pause.sincePaused).rfc3339)),
-        JSONField("resumedAt", JSONValue(pause.sinceResumed.map { (snapshotAt + -$0).rfc3339 })),
+        JSONField("mode", .string(pause.mode.rawValue)), JSONField("pausedAt", .string(pause.pausedAt.rfc3339)),
+        JSONField("resumedAt", JSONValue(pause.resumedAt?.rfc3339)),
         JSONField("mediaStartSeconds", .number(Manifest.rounded(pause.mediaStart.seconds))),
         JSONField("mediaEndSeconds", JSONValue(pause.mediaEnd.map { Manifest.rounded($0.seconds) })),
       ])

@@ -11,7 +11,12 @@ package final class ParticipantHLS {
   private let files: any TapeFiles
   private var packager: HLSPackager
   private var transcoder: ParticipantTranscoder?
-  private var formats: [TrackFormat] = []
+  /// The tracks that are transcoded, pictures first; nil until the tape has begun.
+  private var lanes: [TrackFormat]?
+  /// For each track of the tape's current part, its index in `lanes`.
+  private var laneOfTrack: [Int?] = []
+  /// The tape has gone on in a part with other lanes: the next frame begins a transcoder for them.
+  private var mustRestart = false
   private var earlierSkipped = 0
   private var newestTime = MediaTime.zero
   /// Why the presentation ended early, or nil.
@@ -52,17 +57,30 @@ package final class ParticipantHLS {
 
   // MARK: World
 
-  /// The tape begins, or goes on in another part, with these tracks.
+  /// The tape begins, or goes on in another part, with these tracks. The first of each kind is presented. Where the part has the same
+  /// kinds as the one before, the presentation goes on without a break.
   package func open(_ formats: [TrackFormat]) {
-    guard failure == nil else { return }
-    endTranscoder(at: newestTime)
-    self.formats = formats
+    guard failure == nil, !isFinished else { return }
+    let video = output.video == .off ? nil : formats.firstIndex { $0.codec == .vp8 }
+    let audio = formats.firstIndex { $0.codec == .opus }
+    let chosen = [video, audio].compactMap { $0 }
+    laneOfTrack = formats.indices.map { chosen.firstIndex(of: $0) }
+    let next = chosen.map { TrackFormat(codec: formats[$0].codec, channels: formats[$0].channels) }
+    mustRestart = next != lanes
+    lanes = next
   }
 
   package func receive(_ frame: EncodedFrame) {
-    guard failure == nil, !isFinished else { return }
+    guard failure == nil, !isFinished, laneOfTrack.indices.contains(frame.track), let lane = laneOfTrack[frame.track] else { return }
+    var frame = frame
+    frame.track = lane
+    if mustRestart {
+      mustRestart = false
+      endTranscoder(at: max(newestTime, frame.time))
+    }
     attempt { (hls) throws(HLSFailure) in
-      if hls.transcoder == nil { try hls.beginTranscoder(at: frame.time) }
+      // What the lanes before have put out is not put out again.
+      if hls.transcoder == nil { try hls.beginTranscoder(at: max(frame.time, hls.packager.end)) }
       hls.newestTime = max(hls.newestTime, frame.time + frame.duration)
       try hls.transcode { (t) throws(TranscodeError) in try t.receive(frame) }
       try hls.drain()
@@ -154,7 +172,7 @@ package final class ParticipantHLS {
     settings.segmentSeconds = output.segmentSeconds
     settings.start = time
     do throws(TranscodeError) {
-      transcoder = try ParticipantTranscoder(tracks: formats, settings: settings)
+      transcoder = try ParticipantTranscoder(tracks: lanes ?? [], settings: settings)
     } catch {
       throw .transcode(error)
     }

@@ -7,9 +7,12 @@ final class ParticipantTape {
   let participant: String
   private let fileParticipant: String?
   private var writer: WebMWriter?
+  /// The earliest frame of the part.
+  private var start: MediaTime?
   private var part = 0
   private(set) var statuses: [FileStatus] = []
-  private var openSince: MediaTime?
+  /// When a frame was last written, while its cluster may be open.
+  private var lastWrite: Instant?
 
   /// `usesPlainName`: the recording has this one participant, and its file no name but `recording`.
   init(participant: String, usesPlainName: Bool) {
@@ -20,7 +23,6 @@ final class ParticipantTape {
   var isOpen: Bool { part > 0 && statuses.last?.isFinal == false }
   var bytes: Int64 { statuses.reduce(0) { $0 + $1.bytes } }
   var finalCount: Int { statuses.reduce(0) { $0 + ($1.isFinal ? 1 : 0) } }
-  var hasOpenCluster: Bool { writer?.hasOpenCluster ?? false }
 
   func open(_ formats: [TrackFormat], files: any TapeFiles) throws(TapeFailure) {
     if isOpen { try finish(files: files) }
@@ -34,26 +36,29 @@ final class ParticipantTape {
     var status = FileStatus(path: path, participant: participant, container: "webm")
     status.part = part
     statuses.append(status)
+    start = nil
+    lastWrite = nil
     try drain(files: files)
   }
 
-  func write(_ frame: borrowing EncodedFrame, files: any TapeFiles) throws(TapeFailure) {
-    guard !statuses.isEmpty, isOpen else { return }
+  /// Writes one frame. Throws `notOpen` where no file is.
+  func write(_ frame: borrowing EncodedFrame, at now: Instant, files: any TapeFiles) throws(TapeFailure) {
+    guard isOpen else { throw .notOpen(participant) }
+    lastWrite = now
     let last = statuses.count - 1
     do {
       try writer?.write(frame)
     } catch {
       throw .mux(statuses[last].path, error)
     }
-    if statuses[last].startSeconds == nil { statuses[last].startSeconds = frame.time.seconds }
-    let end = (frame.time + frame.duration).seconds
-    statuses[last].durationSeconds = max(statuses[last].durationSeconds, end - (statuses[last].startSeconds ?? 0))
+    start = min(start ?? frame.time, frame.time)
     if (writer?.pendingBytes ?? 0) > 0 { try drain(files: files) }
   }
 
-  /// Closes the cluster that is being filled, so that all written frames are on disk.
-  func flush(files: any TapeFiles) throws(TapeFailure) {
-    guard isOpen else { return }
+  /// Closes a cluster that has been open for half a second with nothing new, so that all written frames are on disk.
+  func tick(at now: Instant, files: any TapeFiles) throws(TapeFailure) {
+    guard isOpen, let lastWrite, now - lastWrite >= .milliseconds(500) else { return }
+    self.lastWrite = nil
     do {
       try writer?.closeCluster()
     } catch {
@@ -92,7 +97,12 @@ final class ParticipantTape {
     } catch {
       throw .file(error)
     }
-    statuses[last].bytes = writer?.fileBytes ?? statuses[last].bytes
+    guard let bytes = writer?.fileBytes, let end = writer?.duration else { return }
+    statuses[last].bytes = bytes
+    guard let start else { return }
+    // Whole milliseconds, as the file counts.
+    statuses[last].startSeconds = Double(start.milliseconds) / 1000
+    statuses[last].durationSeconds = (end - .milliseconds(start.milliseconds)).seconds
   }
 }
 
@@ -100,11 +110,14 @@ final class ParticipantTape {
 package enum TapeFailure: Error, Sendable, Hashable {
   case file(TapeFileError)
   case mux(String, MuxError)
+  /// A frame came for a participant whose file was not opened.
+  case notOpen(String)
 
   package var message: String {
     switch self {
     case .file(let error): error.message
     case .mux(let path, let error): "\(path): \(error)"
+    case .notOpen(let participant): "no file is open for \(participant)"
     }
   }
   package var isDiskFull: Bool {

@@ -40,12 +40,13 @@ package final class RecordingTape {
   private let listener: (any TapeListener)?
   private let usesPlainNames: Bool
   private let participants: [String]
-  private var tapes: [Int: ParticipantTape] = [:]
+  /// By the take's participant number.
+  private var tapes: [ParticipantTape?] = []
   private var extraParticipants: [Int: String] = [:]
   package let accounts: TapeAccounts
   package private(set) var failure: TapeFailure?
-  /// When a cluster has been open with nothing coming, it is closed after this time.
-  private var lastWrite: Instant?
+  private var publishedBytes: Int64 = -1
+  private var publishedFinal = 0
 
   /// `participants`: by the take's numbers, those that the start declared. One alone gets the plain name.
   package init(files: any TapeFiles, participants: [String], accounts: TapeAccounts, listener: (any TapeListener)?) {
@@ -56,6 +57,7 @@ package final class RecordingTape {
     usesPlainNames = participants.count == 1
   }
 
+  /// Says what a participant is called that joined after the start.
   package func name(_ participant: Int, _ id: String) { extraParticipants[participant] = id }
 
   private func id(_ participant: Int) -> String {
@@ -77,20 +79,11 @@ package final class RecordingTape {
   private func execute(_ order: consuming TapeOrder, at now: Instant, recycle: (consuming [UInt8]) -> Void) {
     switch order {
     case .open(let participant, let formats):
-      if tapes[participant] == nil {
-        tapes[participant] = ParticipantTape(participant: id(participant), usesPlainName: usesPlainNames && participant == 0)
-      }
-      attempt { (files) throws(TapeFailure) in try tapes[participant]?.open(formats, files: files) }
+      open(participant, formats)
       listener?.open(participant: id(participant), formats: formats)
     case .frame(let participant, let frame, let packets, let track):
       accounts.releasedBytes.add(frame.bytes.count, ordering: .relaxed)
-      lastWrite = now
-      attempt { (files) throws(TapeFailure) in try tapes[participant]?.write(frame, files: files) }
-      if failure != nil {
-        accounts.state.withLock { $0.lost.append((track, packets)) }
-      } else {
-        accounts.framesWritten.add(1, ordering: .relaxed)
-      }
+      write(participant, frame, packets: packets, track: track, at: now)
       if let listener, listener.receive(participant: id(participant), frame) { return }
       recycle(frame.bytes)
     case .advance(let time):
@@ -100,56 +93,79 @@ package final class RecordingTape {
     }
   }
 
+  private func open(_ participant: Int, _ formats: [TrackFormat]) {
+    while tapes.count <= participant { tapes.append(nil) }
+    let tape = tapes[participant] ?? ParticipantTape(participant: id(participant), usesPlainName: usesPlainNames && participant == 0)
+    tapes[participant] = tape
+    guard failure == nil else { return }
+    do throws(TapeFailure) {
+      try tape.open(formats, files: files)
+    } catch {
+      fail(error)
+    }
+  }
+
+  private func write(_ participant: Int, _ frame: borrowing EncodedFrame, packets: Int, track: Int, at now: Instant) {
+    if failure == nil {
+      do throws(TapeFailure) {
+        guard participant < tapes.count, let tape = tapes[participant] else { throw .notOpen(id(participant)) }
+        try tape.write(frame, at: now, files: files)
+        accounts.framesWritten.add(1, ordering: .relaxed)
+        return
+      } catch {
+        fail(error)
+      }
+    }
+    accounts.state.withLock { $0.lost.append((track, packets)) }
+  }
+
   /// Closes clusters that have been open for half a second with nothing new. Call now and then.
   package func tick(at now: Instant) {
-    guard let lastWrite, now - lastWrite >= .milliseconds(500) else { return }
-    self.lastWrite = nil
-    for tape in tapes.values where tape.hasOpenCluster {
-      attempt { (files) throws(TapeFailure) in try tape.flush(files: files) }
-    }
-    publish()
-  }
-
-  /// Makes every file final.
-  package func finish() {
-    for tape in tapes.values {
-      attempt { (files) throws(TapeFailure) in try tape.finish(files: files) }
-      if failure != nil { tape.abandon(files: files) }
-    }
-    publish()
-  }
-
-  private func attempt(_ body: (any TapeFiles) throws(TapeFailure) -> Void) {
     guard failure == nil else { return }
-    do {
-      try body(files)
-    } catch {
-      failure = error
-      accounts.state.withLock { $0.failure = error }
-      accounts.hasFailed.store(true, ordering: .releasing)
+    for tape in tapes {
+      do throws(TapeFailure) {
+        try tape?.tick(at: now, files: files)
+      } catch {
+        fail(error)
+        break
+      }
     }
+    publish()
   }
 
-  private var publishedBytes: Int64 = -1
-  private var publishedFinal = 0
+  /// Makes every file final. One that cannot be is given up as it is, and the others are still finished.
+  package func finish() {
+    for case let tape? in tapes {
+      do throws(TapeFailure) {
+        try tape.finish(files: files)
+      } catch {
+        tape.abandon(files: files)
+        fail(error)
+      }
+    }
+    publish()
+  }
+
+  private func fail(_ error: TapeFailure) {
+    guard failure == nil else { return }
+    failure = error
+    accounts.state.withLock { $0.failure = error }
+    accounts.hasFailed.store(true, ordering: .releasing)
+  }
 
   /// Shows what changed: after each closed cluster, not after each frame.
   private func publish() {
     var bytes: Int64 = 0
     var final = 0
-    for tape in tapes.values {
+    for case let tape? in tapes {
       bytes += tape.bytes
       final += tape.finalCount
     }
     guard bytes != publishedBytes || final != publishedFinal else { return }
     publishedBytes = bytes
     publishedFinal = final
-    var statuses: [FileStatus] = []
-    for (_, tape) in tapes.sorted(by: { $0.key < $1.key }) {
-      statuses += tape.statuses
-    }
+    let statuses = tapes.flatMap { $0?.statuses ?? [] }
     accounts.fileBytes.store(bytes, ordering: .relaxed)
-    let published = statuses
-    accounts.state.withLock { $0.files = published }
+    accounts.state.withLock { $0.files = statuses }
   }
 }

@@ -1,6 +1,5 @@
 import Ground
 import Peer
-import RTP
 
 /// Why a datagram of a source belongs to no track.
 package enum SourceDiscard: Int, Sendable, CaseIterable {
@@ -36,16 +35,6 @@ final class SourceLeg {
   let hasRTCPPort: Bool
   /// The take's track numbers.
   var tracks: [Int] = []
-  var candidate: Candidate?
-  var rtcpPackets: UInt64 = 0
-
-  /// Packets of a new SSRC on a track that has one: kept until the old one is seen to be silent.
-  struct Candidate {
-    var track: Int
-    var ssrc: SSRC
-    var packets: [(datagram: [UInt8], arrival: Instant)]
-    static let needed = 3
-  }
 
   init(peer: consuming RTPPeer, hasRTCPPort: Bool) {
     self.peer = peer
@@ -53,13 +42,15 @@ final class SourceLeg {
   }
 }
 
-/// One source of a recording.
+/// One source of a recording. At any time, `datagramsReceived` is the sum of `discarded`, `rtcpDatagrams`, the packets received of its
+/// tracks and those that wait as candidates.
 final class TakeSource {
   let id: String
   var legs: [SourceLeg] = []
   let specification: SourceSpecification
   var discarded = [UInt64](repeating: 0, count: SourceDiscard.allCases.count)
   var datagramsReceived: UInt64 = 0
+  var rtcpDatagrams: UInt64 = 0
   var isRemoved = false
   var isConnected = false
 

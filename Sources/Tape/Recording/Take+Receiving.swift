@@ -3,6 +3,7 @@ package import Ground
 package import Peer
 import RTCP
 import RTP
+import Timeline
 import Track
 
 extension Take {
@@ -48,6 +49,25 @@ extension Take {
     tracks[number].receiver.receive(packet, datagram: datagram, at: arrival, clock: &participants[participant].clock, pool: pool)
     if !tracks[number].hasStarted, !packet.isPaddingOnly { start(number, at: arrival) }
     if tracks[number].receiver.hasOutput { collect(number, at: arrival) }
+    noteSettling(number, at: arrival)
+  }
+
+  /// Keeps the books of whose clock is being learnt: the file's order, the timeline's zero and the live presentation wait for them.
+  func noteSettling(_ number: Int, at now: Instant) {
+    let participant = tracks[number].participant
+    let clock = tracks[number].receiver.clockIndex
+    if tracks[number].settlingSince == nil {
+      guard !participants[participant].clock.isSettled(clock), !tracks[number].hasEnded,
+        participants[participant].clock.settlingDeadline(clock) != nil
+      else { return }
+      tracks[number].settlingSince = now
+      participants[participant].interleaver.expect(lane: tracks[number].lane, true)
+    } else {
+      let isOver = participants[participant].clock.isSettled(clock) && tracks[number].receiver.packetsWaiting == 0
+      guard isOver || tracks[number].hasEnded else { return }
+      tracks[number].settlingSince = nil
+      participants[participant].interleaver.expect(lane: tracks[number].lane, false)
+    }
   }
 
   /// The first payload of a track.
@@ -63,6 +83,7 @@ extension Take {
     fields.append(EventField("codec", tracks[number].specification.codec.rawValue))
     if let ssrc = tracks[number].receiver.ssrc { fields.append(EventField("ssrc", Int64(ssrc.value))) }
     tell("track.started", at: now, fields)
+    askForPart(number, at: now)
     if tracks[number].specification.kind == .video {
       // Nobody asks the publisher for us: without this there may never be a picture.
       if !tracks[number].receiver.hasKeyFrame { tracks[number].receiver.needKeyFrame(at: now) }
@@ -79,7 +100,7 @@ extension Take {
         source.count(isRTX(packet, leg) ? .rtx : .unknownPayloadType)
         return nil
       }
-      if let candidate = leg.candidate, candidate.track == number { dropCandidate(leg) }
+      dropCandidate(number)
       return number
     }
     if isRTX(packet, leg) {
@@ -99,7 +120,7 @@ extension Take {
       source.count(isKnownType ? .unknownSSRC : .unknownPayloadType)
       return nil
     }
-    return considerNewSSRC(packet, datagram, track: taken, leg, at: arrival)
+    return considerNewSSRC(packet, datagram, track: taken, at: arrival)
   }
 
   private func isRTX(_ packet: RTPPacket, _ leg: SourceLeg) -> Bool {
@@ -111,21 +132,19 @@ extension Take {
 
   /// A publisher that left and came back has another SSRC. It is believed once three packets of it came and none of the old one in
   /// between; those packets are kept and delivered then.
-  private func considerNewSSRC(
-    _ packet: RTPPacket, _ datagram: Span<UInt8>, track: Int, _ leg: SourceLeg, at arrival: Instant
-  ) -> Int? {
-    if leg.candidate?.ssrc != packet.ssrc || leg.candidate?.track != track {
-      dropCandidate(leg)
-      leg.candidate = SourceLeg.Candidate(track: track, ssrc: packet.ssrc, packets: [])
+  private func considerNewSSRC(_ packet: RTPPacket, _ datagram: Span<UInt8>, track: Int, at arrival: Instant) -> Int? {
+    if tracks[track].candidate?.ssrc != packet.ssrc {
+      dropCandidate(track)
+      tracks[track].candidate = SSRCCandidate(ssrc: packet.ssrc)
     }
-    guard (leg.candidate?.packets.count ?? 0) + 1 >= SourceLeg.Candidate.needed else {
+    guard (tracks[track].candidate?.packets.count ?? 0) + 1 >= SSRCCandidate.needed else {
       var copy: [UInt8] = []
       copy.append(copying: datagram, 0..<datagram.count)
-      leg.candidate?.packets.append((copy, arrival))
+      tracks[track].candidate?.packets.append((copy, arrival))
       return nil
     }
-    let kept = leg.candidate?.packets ?? []
-    leg.candidate = nil
+    let kept = tracks[track].candidate?.packets ?? []
+    tracks[track].candidate = nil
     let participant = tracks[track].participant
     tracks[track].receiver.changeSSRC(to: packet.ssrc, at: arrival, clock: &participants[participant].clock, pool: pool)
     collect(track, at: arrival)
@@ -136,14 +155,13 @@ extension Take {
     return track
   }
 
-  private func dropCandidate(_ leg: SourceLeg) {
-    guard let candidate = leg.candidate else { return }
-    for item in candidate.packets { tracks[candidate.track].receiver.refuse(.foreignSSRC, bytes: item.datagram.count) }
-    leg.candidate = nil
+  /// The track's own SSRC still sends, or ends: what another one sent in its place is no part of it.
+  func dropCandidate(_ number: Int) {
+    guard tracks[number].candidate != nil, let candidate = tracks[number].candidate.take() else { return }
+    for item in candidate.packets { tracks[number].receiver.refuse(.foreignSSRC, bytes: item.datagram.count) }
   }
 
   private func receiveRTCP(_ datagram: Span<UInt8>, _ source: TakeSource, _ leg: SourceLeg, at arrival: Instant) {
-    leg.rtcpPackets += 1
     var reader = RTCPReader()
     do {
       while let packet = try reader.next(in: datagram) {
@@ -158,6 +176,8 @@ extension Take {
       }
     } catch {
       source.count(.malformedRTCP)
+      return
     }
+    source.rtcpDatagrams += 1
   }
 }

@@ -2,8 +2,6 @@ import Codecs
 package import Ground
 package import Peer
 import RTCP
-import RTP
-import SRTP
 import Timeline
 import Track
 
@@ -11,45 +9,15 @@ import Track
 ///
 /// After each call, take `orders`, `outgoing` and `events` with the `take…` methods.
 package final class Take {
-  struct TrackEntry {
-    let id: String
-    let specification: TrackSpecification
-    let participant: Int
-    let source: Int
-    let leg: Int
-    let lane: Int
-    var receiver: TrackReceiver
-    var hasStarted = false
-    var isStalled = false
-    var hasEnded = false
-    /// Nothing of this video track goes to tape before its next key frame.
-    var awaitsKeyFrame = false
-    /// The index in its participant's current file.
-    var fileTrack: Int?
-    var lastTime: MediaTime?
-    var timesAdjusted: UInt64 = 0
-    let declaredSSRC: Bool
-  }
-
-  struct Participant {
-    let id: String
-    var clock = ParticipantClock()
-    var interleaver = Interleaver()
-    var tracks: [Int] = []
-    var hasJoined = false
-    var joinedAt: Instant?
-    var leftAt: Instant?
-    /// The formats of the file that is open.
-    var formats: [TrackFormat] = []
-    var isOpen = false
-  }
-
-  /// Reports go out once a second while someone sends.
+  /// Reports go out once a second.
   static let reportInterval = TimeSpan.milliseconds(1_000)
   /// How long the first frames wait for each other, so that the timeline's zero is the earliest of them.
   static let startPatience = TimeSpan.milliseconds(500)
+  /// And how long for a track whose clock is still being learnt.
+  static let longestStart = ParticipantClock.longestSettling + startPatience
+  /// The most bytes of frames that wait for the timeline's zero.
+  static let maximumEarlyBytes = 8 << 20
   static let stallAfter = TimeSpan.milliseconds(3_000)
-  static let maximumTracks = 256
 
   let ssrc: SSRC
   let cname: String
@@ -57,8 +25,8 @@ package final class Take {
   let startedAt: Instant
   let wallAtStart: WallTime
   var sources: [TakeSource] = []
-  var tracks: [TrackEntry] = []
-  var participants: [Participant] = []
+  var tracks: [TakeTrack] = []
+  var participants: [TakeParticipant] = []
   var timeline = TakeTimeline()
   let pool: BufferPool
   var firstFrameAt: Instant?
@@ -69,8 +37,9 @@ package final class Take {
   var queuedBytes = 0
   var hasStopped = false
   var endTime = MediaTime.zero
-  /// Frames that came before the timeline had its zero: those of the first half second.
-  var early: [EarlyFrame] = []
+  /// What came before the timeline had its zero.
+  var early: [EarlyOutput] = []
+  var earlyBytes = 0
   var writer = RTCPWriter()
 
   private(set) var orders: [TapeOrder] = []
@@ -116,13 +85,13 @@ package final class Take {
     return outgoing
   }
 
-  func order(_ order: TapeOrder) { orders.append(order) }
+  func order(_ order: consuming TapeOrder) { orders.append(order) }
   func tell(_ type: String, at now: Instant, _ fields: [EventField] = []) { events.append(TakeEvent(type, at: now, fields)) }
   func send(_ datagram: OutgoingDatagram) { outgoing.append(datagram) }
 
   // MARK: Commands
 
-  /// Adds a source; answers its index. Its tracks are declared with `addTracks`.
+  /// Adds a source; answers its index. Its tracks are declared with `addTrack`.
   package func addSource(id: String, _ specification: SourceSpecification) -> Int {
     sources.append(TakeSource(id: id, specification: specification))
     return sources.count - 1
@@ -142,7 +111,7 @@ package final class Take {
     participants[participant].interleaver.addLane()
     let number = tracks.count
     tracks.append(
-      TrackEntry(
+      TakeTrack(
         id: id, specification: specification, participant: participant, source: source, leg: leg, lane: lane,
         receiver: TrackReceiver(codec: specification.codec, clockIndex: clock, ssrc: specification.ssrc),
         declaredSSRC: specification.ssrc != nil))
@@ -153,21 +122,22 @@ package final class Take {
 
   private func participantIndex(_ id: String) -> Int {
     if let known = participants.firstIndex(where: { $0.id == id }) { return known }
-    participants.append(Participant(id: id))
+    participants.append(TakeParticipant(id: id))
     return participants.count - 1
   }
 
   /// The source's tracks end; what they have is finished.
   package func removeSource(_ source: Int, at now: Instant) {
-    guard !sources[source].isRemoved else { return }
+    guard !hasStopped, !sources[source].isRemoved else { return }
     sources[source].isRemoved = true
     for number in tracks.indices where tracks[number].source == source { endTrack(number, at: now) }
     drain(at: now)
   }
 
-  func endTrack(_ number: Int, at now: Instant) {
+  private func endTrack(_ number: Int, at now: Instant) {
     guard !tracks[number].hasEnded else { return }
     tracks[number].hasEnded = true
+    dropCandidate(number)
     let participant = tracks[number].participant
     tracks[number].receiver.finish(clock: &participants[participant].clock, pool: pool)
     collect(number, at: now)
@@ -179,17 +149,20 @@ package final class Take {
     }
   }
 
-  /// Pauses at `now`: frames captured from here on are discarded until the resume.
+  /// Pauses at `now`: frames captured from here on are discarded until the resume. Nothing happens where it is paused already.
   package func pause(at now: Instant, mode: PauseMode) {
     timeline.pause(at: Int64(bitPattern: now.nanoseconds), mode: mode)
   }
 
-  /// Resumes at `now`: sound goes on from here, pictures from the key frame that is asked for at once.
+  /// Resumes at `now`: sound goes on from here, pictures from the key frame that is asked for at once. Nothing happens where it is not
+  /// paused.
   package func resume(at now: Instant) {
-    timeline.resume(at: Int64(bitPattern: now.nanoseconds))
+    guard !hasStopped, timeline.isPaused else { return }
+    let place = Int64(bitPattern: now.nanoseconds)
+    timeline.resume(at: place)
     orderWallClock()
     for number in tracks.indices where tracks[number].specification.kind == .video && !tracks[number].hasEnded {
-      tracks[number].awaitsKeyFrame = true
+      tracks[number].keyFrameFrom = place
       tracks[number].receiver.needKeyFrame(at: now)
     }
     requestKeyFrames(at: now)
@@ -201,6 +174,7 @@ package final class Take {
     for number in tracks.indices { endTrack(number, at: now) }
     hasStopped = true
     drain(at: now)
+    for number in tracks.indices { closeHole(number, at: nil, now) }
   }
 
   /// The writer has put a queued frame away: `bytes` of the queue are free.
@@ -212,9 +186,11 @@ package final class Take {
   /// Tells which wall-clock time the timeline's zero stands for, as of now.
   func orderWallClock() {
     guard let zero = timeline.zero else { return }
-    let offset = TimeSpan(nanoseconds: zero - Int64(bitPattern: startedAt.nanoseconds))
-    order(.wallClock(zero: wallAtStart + offset + timeline.cutTotal))
+    order(.wallClock(zero: wall(at: zero) + timeline.cutTotal))
   }
+
+  /// The wall clock's time at a place on our clock, as the start had them both.
+  func wall(at place: Int64) -> WallTime { wallAtStart + TimeSpan(nanoseconds: place - Int64(bitPattern: startedAt.nanoseconds)) }
 
   func trackFields(_ number: Int) -> [EventField] {
     [

@@ -1,6 +1,7 @@
 package import Codecs
 package import Ground
 import Peer
+import Timeline
 package import Track
 
 /// A recording's media numbers at one moment: values, to be shown by another thread.
@@ -24,7 +25,11 @@ package struct TakeSnapshot: Sendable {
     package var id: String
     package var isConnected: Bool
     package var isRemoved: Bool
+    /// The sum of those discarded, RTCP, packets received of the source's tracks, and those that wait as candidates.
     package var datagramsReceived: UInt64
+    package var rtcpDatagrams: UInt64
+    /// Packets of an SSRC that is not believed yet to follow a track's own.
+    package var candidatePackets: Int
     package var discarded: [(name: String, count: UInt64)]
     /// The sender's address, where it is known.
     package var remote: SocketAddress?
@@ -36,8 +41,8 @@ package struct TakeSnapshot: Sendable {
   }
   package struct PauseNumbers: Sendable {
     package var mode: PauseMode
-    package var sincePaused: TimeSpan
-    package var sinceResumed: TimeSpan?
+    package var pausedAt: WallTime
+    package var resumedAt: WallTime?
     /// Where on the timeline the pause begins, and where it goes on.
     package var mediaStart: MediaTime
     package var mediaEnd: MediaTime?
@@ -50,6 +55,8 @@ package struct TakeSnapshot: Sendable {
   package var duration = MediaTime.zero
   /// How long ago the timeline's zero was, pauses included; nil before the first frame.
   package var sinceZero: TimeSpan?
+  /// The wall clock's time at the timeline's zero. With `pauses`, it maps wall-clock time to media time.
+  package var zeroAt: WallTime?
 }
 
 extension TakeSnapshot {
@@ -68,6 +75,7 @@ extension Take {
     out.duration = endTime
     let clock = Int64(bitPattern: now.nanoseconds)
     out.sinceZero = timeline.zero.map { TimeSpan(nanoseconds: clock - $0) }
+    out.zeroAt = timeline.zero.map { wall(at: $0) }
     for entry in tracks {
       out.tracks.append(
         TakeSnapshot.TrackNumbers(
@@ -79,7 +87,9 @@ extension Take {
     for source in sources {
       out.sources.append(
         TakeSnapshot.SourceNumbers(
-          id: source.id, isConnected: source.isConnected, isRemoved: source.isRemoved, datagramsReceived: source.datagramsReceived,
+          id: source.id, isConnected: source.isConnected, isRemoved: source.isRemoved,
+          datagramsReceived: source.datagramsReceived, rtcpDatagrams: source.rtcpDatagrams,
+          candidatePackets: source.legs.reduce(0) { $0 + $1.tracks.reduce(0) { $0 + (tracks[$1].candidate?.packets.count ?? 0) } },
           discarded: SourceDiscard.allCases.compactMap {
             source.discarded[$0.rawValue] > 0 ? ($0.name, source.discarded[$0.rawValue]) : nil
           }, remote: source.legs.first?.peer.remote))
@@ -92,9 +102,8 @@ extension Take {
     for pause in timeline.pauses {
       out.pauses.append(
         TakeSnapshot.PauseNumbers(
-          mode: pause.mode, sincePaused: TimeSpan(nanoseconds: clock - pause.from),
-          sinceResumed: pause.to.map { TimeSpan(nanoseconds: clock - $0) }, mediaStart: timeline.reached(pause.from),
-          mediaEnd: pause.to.map { timeline.reached($0) }))
+          mode: pause.mode, pausedAt: wall(at: pause.from), resumedAt: pause.to.map { wall(at: $0) },
+          mediaStart: timeline.reached(pause.from), mediaEnd: pause.to.map { timeline.reached($0) }))
     }
     return out
   }

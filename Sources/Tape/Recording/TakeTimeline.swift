@@ -5,6 +5,7 @@ struct TakeTimeline {
   struct Pause {
     /// Our clock, nanoseconds.
     var from: Int64
+    /// Nil while it lasts.
     var to: Int64?
     var mode: PauseMode
   }
@@ -22,36 +23,50 @@ struct TakeTimeline {
 
   var isPaused: Bool { pauses.last.map { $0.to == nil } ?? false }
 
-  mutating func pause(at now: Int64, mode: PauseMode) { pauses.append(Pause(from: now, to: nil, mode: mode)) }
+  /// Begins a pause; nothing happens in one.
+  mutating func pause(at now: Int64, mode: PauseMode) {
+    guard !isPaused else { return }
+    // Pauses never overlap, whatever the caller's clock says.
+    pauses.append(Pause(from: max(now, pauses.last?.to ?? now), to: nil, mode: mode))
+  }
   mutating func resume(at now: Int64) {
     guard let last = pauses.indices.last, pauses[last].to == nil else { return }
     pauses[last].to = max(now, pauses[last].from)
   }
 
-  /// The media time of a place on our clock.
-  func place(_ place: Int64) -> Place {
-    guard let zero else { return .at(.zero) }
-    var cut: Int64 = 0
-    for pause in pauses where place >= pause.from {
-      guard let end = pause.to, place >= end else { return .paused }
-      if pause.mode == .cut { cut += max(0, end - max(pause.from, zero)) }
-    }
-    return .at(MediaTime(nanoseconds: max(0, place - zero - cut)))
+  /// Whether a place on our clock lies in a pause.
+  func isPaused(at place: Int64) -> Bool {
+    pauses.contains { place >= $0.from && ($0.to.map { place < $0 } ?? true) }
   }
 
-  /// The media time that has been reached at `now`, also while paused.
+  /// The media time of a place on our clock.
+  func place(_ place: Int64) -> Place { isPaused(at: place) ? .paused : .at(reached(place)) }
+
+  /// The media time that has been reached at `now`: in a pause that closes the timeline up, where it began; in one that is kept, true time.
   func reached(_ now: Int64) -> MediaTime {
     guard let zero else { return .zero }
-    var cut: Int64 = 0
-    for pause in pauses where now >= pause.from && pause.mode == .cut {
-      cut += max(0, min(pause.to ?? now, now) - max(pause.from, zero))
-    }
-    return MediaTime(nanoseconds: max(0, now - zero - cut))
+    return MediaTime(nanoseconds: max(0, now - zero - cut(until: now, after: zero)))
+  }
+
+  /// How much lies between two places on our clock that no pause leaves out, of either mode.
+  func recorded(_ from: Int64, _ to: Int64) -> TimeSpan {
+    var span = to - from
+    for pause in pauses { span -= max(0, min(pause.to ?? to, to) - max(pause.from, from)) }
+    return TimeSpan(nanoseconds: max(0, span))
   }
 
   /// By how much the closed pauses have closed the timeline up.
   var cutTotal: TimeSpan {
     guard let zero else { return .zero }
-    return TimeSpan(nanoseconds: pauses.reduce(0) { $1.mode == .cut && $1.to != nil ? $0 + max(0, $1.to! - max($1.from, zero)) : $0 })
+    return TimeSpan(nanoseconds: cut(until: .max, after: zero))
+  }
+
+  private func cut(until now: Int64, after zero: Int64) -> Int64 {
+    var cut: Int64 = 0
+    for pause in pauses where now >= pause.from && pause.mode == .cut {
+      guard let end = pause.to ?? (now == .max ? nil : now) else { continue }
+      cut += max(0, min(end, now) - max(pause.from, zero))
+    }
+    return cut
   }
 }

@@ -1,0 +1,118 @@
+import Codecs
+package import Ground
+import Peer
+import RTCP
+import Track
+
+/// What the take tells: to the sender by RTCP, to its owner by events and limits.
+extension Take {
+  // MARK: RTCP
+
+  func requestKeyFrames(at now: Instant) {
+    guard !timeline.isPaused else { return }
+    for number in tracks.indices where tracks[number].specification.kind == .video && !tracks[number].hasEnded {
+      let leg = sources[tracks[number].source].legs[tracks[number].leg]
+      guard let ssrc = tracks[number].receiver.ssrc, leg.peer.rtcpDestination != nil,
+        tracks[number].receiver.shouldRequestKeyFrame(at: now)
+      else { continue }
+      writer.reset()
+      writer.receiverReport(from: self.ssrc, blocks: [])
+      writer.sourceDescription(of: self.ssrc, cname: cname)
+      writer.pictureLossIndication(from: self.ssrc, media: ssrc)
+      if transmit(tracks[number].source, tracks[number].leg) { tracks[number].receiver.countPLI() }
+    }
+  }
+
+  func sendReports(at now: Instant) {
+    if let due = reportAt, now < due { return }
+    reportAt = now + Take.reportInterval
+    for source in sources.indices where !sources[source].isRemoved {
+      for leg in sources[source].legs.indices where sources[source].legs[leg].peer.rtcpDestination != nil {
+        let blocks = sources[source].legs[leg].tracks.compactMap { tracks[$0].receiver.reportBlock(at: now) }
+        // A report holds 31 blocks (RFC 3550 §6.4.2).
+        for start in stride(from: 0, to: blocks.count, by: 31) {
+          writer.reset()
+          writer.receiverReport(from: ssrc, blocks: Array(blocks[start..<min(start + 31, blocks.count)]))
+          writer.sourceDescription(of: ssrc, cname: cname)
+          _ = transmit(source, leg)
+        }
+      }
+    }
+  }
+
+  /// Sends what `writer` holds; false where it could not be protected.
+  private func transmit(_ source: Int, _ leg: Int) -> Bool {
+    let peer = sources[source].legs[leg]
+    guard let destination = peer.peer.rtcpDestination else { return false }
+    var bytes = writer.bytes
+    do {
+      try peer.peer.protectRTCP(&bytes)
+    } catch {
+      return false
+    }
+    send(
+      OutgoingDatagram(
+        source: source, leg: leg, port: peer.hasRTCPPort ? .rtcp : .rtp, destination: destination, bytes: bytes))
+    return true
+  }
+
+  // MARK: Events
+
+  /// Tells of a track what may repeat as fast as packets come: within the track's budget.
+  func tell(
+    _ type: String, _ number: Int, _ budget: WritableKeyPath<TakeTrack, EventBudget>, at now: Instant, _ fields: [EventField]
+  ) {
+    guard tracks[number][keyPath: budget].allows(at: now) else { return }
+    let suppressed = tracks[number][keyPath: budget].takeSuppressed()
+    tell(type, at: now, trackFields(number) + fields + Take.suppressed(suppressed))
+  }
+
+  /// How many events of the kind were not told before this one.
+  static func suppressed(_ count: Int64) -> [EventField] { count > 0 ? [EventField("suppressed", count)] : [] }
+
+  /// Packets were lost between two places on our clock. What lies in a pause is not missing.
+  func tellGap(_ number: Int, _ from: Int64, _ to: Int64, _ lost: Int64, at now: Instant) {
+    let start = timeline.reached(from)
+    let span = timeline.recorded(from, to)
+    guard span > .zero else { return }
+    tracks[number].receiver.countGap(span)
+    tell(
+      "media.gap", number, \.gapEvents, at: now,
+      [
+        EventField("cause", "packetLoss"), EventField("startSeconds", start.seconds), EventField("durationSeconds", span.seconds),
+        EventField("packetsLost", lost),
+      ])
+  }
+
+  func noteStall(_ number: Int, at now: Instant) {
+    guard tracks[number].hasStarted, !tracks[number].isStalled, let last = tracks[number].receiver.lastPacketAt,
+      now - last >= Take.stallAfter
+    else { return }
+    tracks[number].isStalled = true
+    tell("track.stalled", at: now, trackFields(number))
+  }
+
+  // MARK: Limits
+
+  func checkLimits(at now: Instant) {
+    guard limitReached == nil else { return }
+    if let maximum = limits.maxDurationSeconds, timeline.zero != nil,
+      timeline.reached(Int64(bitPattern: now.nanoseconds)).seconds >= maximum
+    {
+      reach(.maxDurationSeconds, at: now)
+    } else if let idle = limits.idleTimeoutSeconds, (now - (lastPacketAt ?? startedAt)).seconds >= idle {
+      reach(.idleTimeoutSeconds, at: now)
+    }
+  }
+
+  /// The files together have grown to `bytes`.
+  package func noteBytes(_ bytes: Int64, at now: Instant) {
+    guard limitReached == nil, let maximum = limits.maxBytes, bytes >= maximum else { return }
+    reach(.maxBytes, at: now)
+  }
+
+  private func reach(_ limit: LimitReached, at now: Instant) {
+    limitReached = limit
+    tell("limit.reached", at: now, [EventField("limit", limit.rawValue)])
+  }
+}

@@ -1,0 +1,76 @@
+import Ground
+import Track
+
+/// One declared track of a take: what is known of it beside what its receiver knows.
+struct TakeTrack {
+  let id: String
+  let specification: TrackSpecification
+  let participant: Int
+  let source: Int
+  let leg: Int
+  let lane: Int
+  var receiver: TrackReceiver
+  let declaredSSRC: Bool
+  /// A new SSRC that wants to follow the one that the track has.
+  var candidate: SSRCCandidate?
+  var hasStarted = false
+  var isStalled = false
+  var hasEnded = false
+  /// Since when the track's clock is being learnt; its frames wait meanwhile, and others wait for them. Nil once it is known.
+  var settlingSince: Instant?
+  /// After a pause: of the frames captured from here on, on our clock in nanoseconds, none goes to tape before a key frame.
+  var keyFrameFrom: Int64?
+  /// The file has not what the next frame refers to: frames are discarded up to a key frame.
+  var tapeNeedsKeyFrame = false
+  /// Frames that were whole and did not go to tape, until one does again.
+  var hole: TapeHole?
+  /// The index in its participant's current file.
+  var fileTrack: Int?
+  var lastTime: MediaTime?
+  var timesAdjusted: UInt64 = 0
+  var gapEvents = EventBudget()
+  var sizeEvents = EventBudget()
+}
+
+/// Packets of a new SSRC on a track that has one: kept until the old one is seen to be silent.
+struct SSRCCandidate {
+  var ssrc: SSRC
+  var packets: [(datagram: [UInt8], arrival: Instant)] = []
+  static let needed = 3
+}
+
+/// A stretch of whole frames that the tape could not take.
+struct TapeHole {
+  /// Where the first of them lies.
+  var start: MediaTime
+  var cause: PacketDiscard
+  var frames = 0
+}
+
+/// How often an event of one kind may be told: what repeats faster is counted, and the count goes with the next one.
+struct EventBudget {
+  private static let burst = 50.0
+  private static let perSecond = 10.0
+
+  private var left = EventBudget.burst
+  private var at: Instant?
+  /// Events that were not told since the last one that was.
+  private(set) var suppressed: Int64 = 0
+
+  /// Whether to tell one now; the suppressed ones before it are then `takeSuppressed`'s.
+  mutating func allows(at now: Instant) -> Bool {
+    if let at { left = min(EventBudget.burst, left + max(0, (now - at).seconds) * EventBudget.perSecond) }
+    at = now
+    guard left >= 1 else {
+      suppressed += 1
+      return false
+    }
+    left -= 1
+    return true
+  }
+
+  mutating func takeSuppressed() -> Int64 {
+    defer { suppressed = 0 }
+    return suppressed
+  }
+}
