@@ -42,6 +42,8 @@ package struct HLSConfiguration: Sendable, Hashable {
   package var frameRate: Double?
   /// How much media may wait for its fragment, at most a second: what a crash can cost.
   package var fragmentMilliseconds = 500
+  /// The first two segments are of a second each, so that there are three sooner.
+  package var hasShortStart = false
   /// How many segments there must be before the first playlists are written. Players begin three segments before the end of a live playlist
   /// (RFC 8216 §6.3.3), and Chromium gives up on one that has fewer.
   package var leadSegments = 3

@@ -70,7 +70,7 @@ extension HLSPackager {
 
   private func belongs(_ frame: EncodedFrame, to open: OpenSegment) -> Bool {
     if frame.time >= open.boundary, frame.time - mediaEnd > HLSPackager.gap { return false }
-    guard let videoTrack else { return frame.time <= open.start || frame.time + frame.duration - open.start <= segmentDuration }
+    guard let videoTrack else { return frame.time <= open.start || frame.time + frame.duration - open.start <= open.longest }
     let beforeBoundary = frame.time < open.boundary - HLSPackager.boundaryTolerance
     if frame.track == videoTrack { return beforeBoundary || !frame.isKey }
     // Sound goes as far as the picture: to the key frame that will end the segment, or along with a segment that none has ended.
@@ -91,14 +91,14 @@ extension HLSPackager {
   private mutating func cut(_ open: OpenSegment, earliest: MediaTime) throws(MuxError) -> Bool {
     if earliest >= open.boundary || videoTrack == nil, earliest - mediaEnd > HLSPackager.gap {
       guard isComplete(at: earliest) else { return false }
-      try closeSegment(open, at: min(mediaEnd, open.start + segmentDuration))
+      try closeSegment(open, at: min(mediaEnd, open.start + open.longest))
       isDiscontinuous = true
       needsKey = true
       return true
     }
     if videoTrack == nil {
       // A small hole between two sounds does not make a segment longer than it may be.
-      try closeSegment(open, at: min(earliest, open.start + segmentDuration))
+      try closeSegment(open, at: min(earliest, open.start + open.longest))
       openSegment(at: earliest)
       return true
     }
@@ -111,11 +111,13 @@ extension HLSPackager {
   }
 
   private mutating func openSegment(at start: MediaTime) {
-    let length = segmentDuration.nanoseconds
-    let multiple = (start + HLSPackager.boundaryTolerance).nanoseconds / length + 1
+    if grid == nil { grid = SegmentGrid(segment: segmentDuration, shortStart: configuration.hasShortStart ? start : nil) }
+    let grid = grid ?? SegmentGrid(segment: segmentDuration)
+    let rounded = start + HLSPackager.boundaryTolerance
     let zero = TimeSpan.milliseconds(start.milliseconds)
     segment = OpenSegment(
-      start: start, boundary: MediaTime(nanoseconds: multiple * length), fragmentStart: start, programDateTime: wallClockZero + zero,
+      start: start, boundary: grid.boundary(after: rounded), longest: grid.longest(from: rounded), fragmentStart: start,
+      programDateTime: wallClockZero + zero,
       isDiscontinuous: isDiscontinuous)
     mediaEnd = max(mediaEnd, start)
     isDiscontinuous = false

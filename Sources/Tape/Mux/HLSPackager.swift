@@ -18,8 +18,10 @@ package struct HLSPackager: ~Copyable {
   /// The segment that grows.
   struct OpenSegment {
     var start: MediaTime
-    /// The next multiple of the segment duration.
+    /// The next boundary of the grid.
     var boundary: MediaTime
+    /// How long it may become without pictures.
+    var longest: TimeSpan
     var fragmentStart: MediaTime
     var programDateTime: WallTime
     var isDiscontinuous: Bool
@@ -28,6 +30,8 @@ package struct HLSPackager: ~Copyable {
 
   let configuration: HLSConfiguration
   let segmentDuration: TimeSpan
+  /// Known from the first segment on.
+  var grid: SegmentGrid?
   var wallClockZero: WallTime
   var formats: [TrackFormat] = []
   var writer: FragmentWriter?

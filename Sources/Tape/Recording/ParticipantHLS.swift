@@ -33,17 +33,18 @@ package final class ParticipantHLS {
     self.files = files
     let quality = VideoQuality(rawValue: output.quality.rawValue) ?? .medium
     let videoBits = output.video == .h264 ? quality.bitsPerSecond : 0
-    packager = HLSPackager(
-      HLSConfiguration(
-        segmentSeconds: output.segmentSeconds, bitsPerSecond: videoBits + 128_000,
-        frameRate: output.video == .h264 ? Double(quality.framesPerSecond) : nil), wallClockZero: wallClockZero)
+    var configuration = HLSConfiguration(
+      segmentSeconds: output.segmentSeconds, bitsPerSecond: videoBits + 128_000,
+      frameRate: output.video == .h264 ? Double(quality.framesPerSecond) : nil)
+    configuration.hasShortStart = true
+    packager = HLSPackager(configuration, wallClockZero: wallClockZero)
   }
 
   // MARK: Facts
 
   package var status: HLSStatus {
     var status = HLSStatus(participant: participant, playlist: folder + "/" + HLSName.master)
-    status.segments = packager.segmentCount
+    status.segments = packager.publishedSegmentCount
     status.isLive = !isFinished
     status.framesSkipped = framesSkipped
     status.error = failure
@@ -171,6 +172,7 @@ package final class ParticipantHLS {
     settings.audio = output.audio == .opus ? .opus : .aac
     settings.segmentSeconds = output.segmentSeconds
     settings.start = time
+    settings.hasShortStart = packager.segmentCount == 0
     do throws(TranscodeError) {
       transcoder = try ParticipantTranscoder(tracks: lanes ?? [], settings: settings)
     } catch {

@@ -54,6 +54,8 @@ package struct TranscodeSettings: Sendable, Hashable {
   package var audio = Audio.aac
   /// At every multiple of so many seconds of the timeline, a picture is an IDR. At least 1.
   package var segmentSeconds = 4
+  /// Besides, one and two seconds after the output's beginning, for a presentation that starts with two short segments.
+  package var hasShortStart = false
   /// Where the output begins: the timeline's zero unless the participant's output begins later. The first picture is put out there, and
   /// sound from the AAC frame on that holds it.
   package var start = MediaTime.zero

@@ -51,6 +51,7 @@ package struct VideoTranscoder: ~Copyable {
   private var fresh: PictureSize?
   private var hasPicture = false
   private var last: MediaTime?
+  private let grid: SegmentGrid
   private var boundary: MediaTime
   private var rate: FrameRateCap
   private var sinceEncoded = 0
@@ -63,8 +64,8 @@ package struct VideoTranscoder: ~Copyable {
     preset = settings.encoderPreset
     start = settings.start
     segment = TimeSpan.milliseconds(1000) * Int64(max(settings.segmentSeconds, 1))
-    let step = segment.nanoseconds
-    boundary = MediaTime(nanoseconds: (start.nanoseconds + step - 1) / step * step)
+    grid = SegmentGrid(segment: segment, shortStart: settings.hasShortStart ? start : nil)
+    boundary = start.nanoseconds % segment.nanoseconds == 0 ? start : grid.boundary(after: start)
     horizon = MediaTime(nanoseconds: start.nanoseconds - 1)
     decoder = try VP8Decoder()
     held = Picture(black: Self.placeholderSize)
@@ -215,7 +216,7 @@ package struct VideoTranscoder: ~Copyable {
     guard let frame = try encoder?.encode(held, at: time, asIDR: time == boundary) else { return }
     undelivered.append(.frame(frame))
     last = time
-    while boundary <= time { boundary = boundary + segment }
+    if boundary <= time { boundary = grid.boundary(after: time) }
   }
 
   private mutating func loadFresh() throws(TranscodeError) {
