@@ -18,7 +18,9 @@ enum Captures {
   }
   /// Of the plain ones, those whose flashes and beeps have been measured.
   static let synchronised = plain.filter { name in
-    let sync = facts(name)["av_sync"]
+    let facts = facts(name)
+    let sync = facts["av_sync"]
+    guard Set(recorded(facts).map(\.isVideo)).count == 2 else { return false }
     return sync?["by_sender_reports"]?["mean_ms"]?.doubleValue != nil || sync?["by_first_packet_arrival"]?["mean_ms"]?.doubleValue != nil
   }
 

@@ -44,25 +44,29 @@ import Track
     #expect(frames.last.map { Sender.index($0) } == 240)
   }
 
-  /// Pictures that are in the interleaver already when the queue overflows must not slip behind a later key frame's back.
+  /// Pictures that are in the interleaver already when the queue overflows must not go to tape because a key frame behind them is there.
   @Test func noPictureOutlivesItsReference() throws {
     let rig = try Rig([Sender.video().specification, Sender.audio().specification])
     rig.isChecking = false
     var video = Sender.video()
     var audio = Sender.audio()
-    rig.play(&audio, from: 0, to: 2000)
     rig.play(&video, from: 0, to: 2000, keyEvery: 30, bytes: 1000)
-    rig.run(until: Rig.at(2100))
+    // The sound goes on until just after picture 65, and stalls for a quarter of a second.
+    rig.play(&audio, from: 0, to: 2180)
+    rig.play(&audio, from: 2180, to: 2400, delay: 300)
+    rig.run(until: Rig.at(2030))
     rig.isWriting = false
-    // The sound stalls, so that pictures wait for it; the 17th does not fit the queue, a key frame comes while those after it wait.
-    for index in 60..<66 {
-      let bytes = index == 62 ? Take.maximumQueuedBytes : 1000
-      for packet in video.picture(Double(index) * 1000 / 30, isKey: index == 65, packets: bytes / 50_000 + 1, bytes: bytes) {
-        rig.deliver(packet, at: Rig.at(Double(index) * 1000 / 30 + 130))
+    // Five pictures fill the queue, the sixth does not fit; those after it would, and a key frame comes while they wait for the sound.
+    for index in 60..<70 {
+      let bytes = index < 66 ? 3_000_000 : 1000
+      for packet in video.picture(Double(index) * 1000 / 30, isKey: index == 68, packets: bytes / 50_000 + 1, bytes: bytes) {
+        rig.deliver(packet, at: Rig.at(Double(index) * 1000 / 30 + 30))
       }
     }
     rig.run(seconds: 2)
     rig.stop()
+    #expect(rig.counters(0).discarded(.writerOverflow) == 61)
+    #expect(rig.counters(0).discarded(.awaitingKeyFrame) == 2)
     let frames = rig.frames(0)
     for (last, next) in zip(frames, frames.dropFirst()) where Sender.index(next) != Sender.index(last) + 1 {
       #expect(next.isKey)

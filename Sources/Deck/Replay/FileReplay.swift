@@ -61,8 +61,9 @@ package enum FileReplay {
     let hints = try CaptureHints(capture: options.capture, sessionDescription: options.sessionDescription, key: options.srtpKey)
     let description = try CaptureDescription(of: options.capture, hints: hints)
     var session = try Session(options, description)
-    if let damage = try session.play(options.capture) { throw damage }
+    let damage = try session.play(options.capture)
     let manifest = session.finish()
+    if let damage { throw damage }
     if let failure = session.failure { throw FileReplayError(message: failure) }
     return manifest
   }

@@ -20,6 +20,7 @@ extension FileReplay {
     private let description: CaptureDescription
     private let take: Take
     private let tape: RecordingTape
+    private let files: FileReplayFolder
     private let accounts = TapeAccounts()
     private let presenter: ReplayPresenter?
     private let pool = BufferPool()
@@ -47,13 +48,13 @@ extension FileReplay {
       }
       firstTime = first
       now = Session.origin
-      var source = SourceSpecification(tracks: specifications.map(\.0))
-      source.srtp = description.srtp
+      let source = description.recordingSource
       var recording = RecordingSpecification(room: "replay", source: source)
       recording.outputs.hls = options.hls
       manifest = Manifest(id: "replay", specification: recording, createdAt: first)
       take = Take(limits: Limits(), ssrc: SSRC(1), cname: "tapedeck", pool: pool, at: Session.origin, wall: first)
-      let files = DiskFiles(folder: options.folder)
+      let files = FileReplayFolder(options.folder)
+      self.files = files
       var participants: [String] = []
       for (specification, _) in specifications where !participants.contains(specification.participant) {
         participants.append(specification.participant)
@@ -63,17 +64,9 @@ extension FileReplay {
       try addTracks(specifications, source)
     }
 
-    /// What the capture's tracks are to the recorder: those whose codec goes on tape.
+    /// What the capture's tracks are to the recorder, with where their packets go: those whose codec goes on tape.
     private static func tracks(_ description: CaptureDescription) -> [(TrackSpecification, CaptureDescription.Track)] {
-      description.tracks.compactMap { track in
-        guard let codec = track.codec, Codec.received.contains(codec) else { return nil }
-        var specification = TrackSpecification(
-          participant: track.participant, codec: codec, payloadType: track.payloadType,
-          // A stream that changes its SSRC is known by its payload type.
-          ssrc: track.ssrcs.count == 1 ? track.ssrcs[0] : nil)
-        specification.rtx = track.retransmission
-        return (specification, track)
-      }
+      zip(description.recordingSource.tracks, description.tracks.filter { $0.codec != nil }).map { ($0, $1) }
     }
 
     private mutating func addTracks(
@@ -169,7 +162,7 @@ extension FileReplay {
       failure = tape.failure?.message ?? manifest.hls.lazy.compactMap(\.error).first
       manifest.status = failure == nil ? .completed : .failed
       do {
-        try DiskFiles(folder: options.folder).replace("metadata.json", manifest.json(withSecrets: false).bytes(pretty: true) + [10])
+        try self.files.replace("metadata.json", manifest.json(withSecrets: false).bytes(pretty: true) + [10])
       } catch {
         failure = failure ?? error.message
       }
