@@ -7,20 +7,15 @@ import Recording
 
 /// `tapedeck serve`: the daemon, from its settings to its last recording's end.
 enum Serve {
-  static func run(_ parsed: ParsedCommand, console: SystemConsole, environment: [String: String]) -> Int32 {
+  static func run(_ parsed: ParsedCommand, console: SystemConsole) -> Int32 {
     let settings: ServeSettings
     do {
-      settings = try ServeSettings(parsed, environment: environment)
+      settings = try ServeSettings(parsed, console: console)
     } catch {
       console.writeError("tapedeck: \(error.message)\n")
       return 1
     }
-    var signals = sigset_t()
-    unsafe sigemptyset(&signals)
-    unsafe sigaddset(&signals, SIGTERM)
-    unsafe sigaddset(&signals, SIGINT)
-    // Before the first thread, so that all inherit it and only `sigwait` hears them.
-    _ = unsafe pthread_sigmask(SIG_BLOCK, &signals, nil)
+    let signals = StopSignals.install()
     raiseDescriptorLimit()
     let logger = Logger(level: settings.logLevel, format: settings.logFormat)
     let recorder: Recorder
@@ -37,10 +32,8 @@ enum Serve {
         JSONField("version", .string(Tapedeck.version)), JSONField("control", .string(settings.control)),
         JSONField("root", .string(settings.recorder.root)),
       ])
-    var received: Int32 = 0
-    _ = unsafe sigwait(&signals, &received)
-    logger.info("stopping", [JSONField("signal", .string(received == SIGINT ? "SIGINT" : "SIGTERM"))])
-    watchForSecondSignal()
+    let signal = signals.wait()
+    logger.info("stopping", [JSONField("signal", .string(signal))])
     recorder.shutDown()
     server.stop()
     logger.info("stopped")
@@ -80,22 +73,5 @@ enum Serve {
     guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
     limit.rlim_cur = limit.rlim_max
     _ = unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-  }
-
-  /// A second signal exits at once; what is on disk is completed by the next start.
-  private static func watchForSecondSignal() {
-    var thread = pthread_t()
-    _ = unsafe pthread_create(
-      &thread, nil,
-      { _ in
-        var signals = sigset_t()
-        unsafe sigemptyset(&signals)
-        unsafe sigaddset(&signals, SIGTERM)
-        unsafe sigaddset(&signals, SIGINT)
-        var received: Int32 = 0
-        _ = unsafe sigwait(&signals, &received)
-        _exit(128 + received)
-      }, nil)
-    _ = pthread_detach(thread)
   }
 }

@@ -1,5 +1,4 @@
 import Client
-import Foundation
 import Ground
 import JSON
 import Loop
@@ -16,11 +15,12 @@ struct ServeSettings {
     var message: String
   }
 
-  init(_ parsed: ParsedCommand, environment: [String: String]) throws(Invalid) {
+  init(_ parsed: ParsedCommand, console: SystemConsole) throws(Invalid) {
+    let environment = console.environment
     control = ControlSocket.defaultPath(environment: environment)
     recorder = RecorderConfiguration(root: "./recordings")
     recorder.version = Tapedeck.version
-    if let path = parsed.text("config") { try read(path) }
+    if let path = parsed.text("config") { try read(path, console) }
     if let value = parsed.text("control") { control = value }
     if let value = parsed.text("control-group") { controlGroup = value }
     if let value = parsed.text("root") { recorder.root = value }
@@ -37,11 +37,16 @@ struct ServeSettings {
     "control", "controlGroup", "root", "portRange", "listenIp", "announceIp", "maxRecordings", "threads", "logLevel", "logFormat",
   ]
 
-  private mutating func read(_ path: String) throws(Invalid) {
-    guard let data = FileManager.default.contents(atPath: path) else { throw Invalid(message: "\(path): cannot be read") }
+  private mutating func read(_ path: String, _ console: SystemConsole) throws(Invalid) {
+    let bytes: [UInt8]
+    do {
+      bytes = try console.readFile(path)
+    } catch {
+      throw Invalid(message: error.message)
+    }
     let json: JSONValue
     do {
-      json = try JSONValue(parsing: Array(data), json5: true)
+      json = try JSONValue(parsing: bytes, json5: true)
     } catch {
       throw Invalid(message: "\(path): \(error.message)")
     }
@@ -60,7 +65,8 @@ struct ServeSettings {
     }
     switch field.name {
     case "maxRecordings", "threads":
-      guard let number = field.value.integerValue, number >= 1, number <= 1_000_000 else { throw wrong("a whole number from 1") }
+      let most: Int64 = field.name == "threads" ? 1_024 : 1_000_000
+      guard let number = field.value.integerValue, number >= 1, number <= most else { throw wrong("a whole number from 1 to \(most)") }
       if field.name == "threads" { recorder.threads = Int(number) } else { recorder.maxRecordings = Int(number) }
       return
     default: break

@@ -1,5 +1,4 @@
 import Client
-import Foundation
 import Glibc
 
 @main
@@ -8,7 +7,7 @@ struct Tapedeck {
 
   static func main() {
     _ = signal(SIGPIPE, SIG_IGN)
-    let environment = ProcessInfo.processInfo.environment
+    let environment = Environment.all
     let console = SystemConsole(environment: environment)
     let arguments = Array(CommandLine.arguments.dropFirst())
     switch TapedeckGrammar.grammar(version: version).parse(arguments, environment: environment) {
@@ -19,14 +18,14 @@ struct Tapedeck {
       console.writeError(text)
       exit(2)
     case .run(let parsed):
-      exit(run(parsed, console: console, environment: environment))
+      exit(run(parsed, console: console))
     }
   }
 
-  private static func run(_ parsed: ParsedCommand, console: SystemConsole, environment: [String: String]) -> Int32 {
+  private static func run(_ parsed: ParsedCommand, console: SystemConsole) -> Int32 {
     if ClientCommands.names.contains(parsed.name) { return ClientCommands.run(parsed, console: console) }
     switch parsed.name {
-    case "serve": return Serve.run(parsed, console: console, environment: environment)
+    case "serve": return Serve.run(parsed, console: console)
     case "replay": return Captures.replay(parsed, console: console)
     case "inspect": return Captures.inspect(parsed, console: console)
     default:

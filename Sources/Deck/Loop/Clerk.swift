@@ -6,6 +6,8 @@ final class Clerk: Sendable {
   private struct State {
     var tasks: [@Sendable () -> Void] = []
     var isStopping = false
+    /// The thread is about to end and will not look again.
+    var isClosed = false
   }
   private let state = Mutex(State())
   private let signal = DispatchSemaphore(value: 0)
@@ -15,9 +17,27 @@ final class Clerk: Sendable {
     thread.withLock { $0 = WorkerThread(name: name) { [unowned self] in run() } }
   }
 
-  func post(_ task: @escaping @Sendable () -> Void) {
-    state.withLock { $0.tasks.append(task) }
-    signal.signal()
+  /// Answers false, and forgets the task, where the thread has ended.
+  @discardableResult func post(_ task: @escaping @Sendable () -> Void) -> Bool {
+    let isTaken = state.withLock { state in
+      if !state.isClosed { state.tasks.append(task) }
+      return !state.isClosed
+    }
+    if isTaken { signal.signal() }
+    return isTaken
+  }
+
+  /// Runs `task` in its turn and returns when it has run; answers false where the thread has ended. Not for the thread itself.
+  @discardableResult func run(_ task: @escaping @Sendable () -> Void) -> Bool {
+    let done = Latch()
+    guard
+      post({
+        task()
+        done.open()
+      })
+    else { return false }
+    done.wait()
+    return true
   }
 
   /// Ends the thread when everything posted is done.
@@ -30,12 +50,16 @@ final class Clerk: Sendable {
   private func run() {
     while true {
       signal.wait()
-      let (tasks, isStopping) = state.withLock { state in
+      let tasks = state.withLock { state in
         defer { state.tasks = [] }
-        return (state.tasks, state.isStopping)
+        return state.tasks
       }
       for task in tasks { task() }
-      if isStopping, state.withLock({ $0.tasks.isEmpty }) { return }
+      let isOver = state.withLock { state in
+        state.isClosed = state.isStopping && state.tasks.isEmpty
+        return state.isClosed
+      }
+      if isOver { return }
     }
   }
 }

@@ -6,81 +6,96 @@ import Recording
 
 /// Finishes on disk what a process did not live to finish.
 enum CrashRecovery {
-  /// Completes a WebM file that was given up: a write failed, or its writer died.
-  static func complete(_ file: inout FileStatus, folder: String) {
-    guard let facts = completeWebM(folder + "/" + file.path) else { return }
-    file.bytes = FolderListing.size(folder + "/" + file.path) ?? facts.bytesKept
-    file.isFinal = true
-    file.durationSeconds = max(0, facts.duration.seconds - (file.startSeconds ?? 0))
-  }
-
-  /// Puts index and duration of a WebM file in place; nil where nothing in it can be played.
-  private static func completeWebM(_ path: String) -> WebMFacts? {
-    let fd = unsafe open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW)
-    guard fd >= 0 else { return nil }
-    defer { close(fd) }
-    guard let length = FolderListing.size(path),
-      let plan = try? WebMRecovery.plan(length: length, read: { FolderListing.read(fd, offset: $0, count: $1) }),
-      plan.facts.clusters > 0
-    else { return nil }
-    if plan.isFinished { return plan.facts }
-    guard ftruncate(fd, off_t(plan.truncateTo)) == 0, put(plan.append, fd, at: plan.truncateTo) else { return nil }
-    for patch in plan.patches where !put(patch.bytes, fd, at: patch.offset) { return nil }
-    _ = fsync(fd)
-    return plan.facts
-  }
-
-  private static func put(_ bytes: [UInt8], _ fd: Int32, at offset: Int64) -> Bool {
-    var done = 0
-    while done < bytes.count {
-      let n = unsafe bytes.withUnsafeBytes { unsafe pwrite(fd, $0.baseAddress! + done, $0.count - done, off_t(offset) + off_t(done)) }
-      if n < 0, errno == EINTR { continue }
-      guard n > 0 else { return false }
-      done += n
+  /// Completes an interrupted recording: files, playlists, manifest, the events that the dead process owed. Nil where the disk does not
+  /// take it; the next start tries again.
+  static func complete(_ json: JSONValue, folder: String, lastEvent: inout UInt64, logger: Logger) -> EndedRecording? {
+    EventLog.repair(folder: folder)
+    let wasCancelled = EventLog.read(folder: folder, after: 0).contains {
+      $0.type == "recording.stopped" && $0.json["reason"]?.stringValue == EndReason.cancel.name
     }
-    return true
-  }
-
-  /// Completes an interrupted recording: files, playlists, manifest, the events that the dead process owed.
-  static func complete(_ json: JSONValue, folder: String, nextEvent: inout UInt64, logger: Logger) -> EndedRecording? {
-    guard let id = json["id"]?.stringValue, let room = json["room"]?.stringValue else { return nil }
-    let files = recoverFiles(json, folder: folder)
-    var presentations: [JSONValue] = []
-    for hls in hlsFolders(folder) { if let told = recoverHLS(hls, folder: folder, json) { presentations.append(told) } }
-    let isPlayable = !files.isEmpty
-    let now = Clocks.wall().rfc3339
-    let duration = files.map { $0.durationSeconds + ($0.startSeconds ?? 0) }.max() ?? 0
+    let stoppedAt = lastWritten(folder) ?? Clocks.wall()
     var recovered = json
-    recovered.set("status", isPlayable ? "completed" : "failed")
     recovered.set("interrupted", true)
-    if !isPlayable {
-      recovered.set("error", ["code": "internal", "message": "the recorder was interrupted before any media was on disk"])
+    if recovered["stoppedAt"]?.isNull ?? true { recovered.set("stoppedAt", .string(stoppedAt.rfc3339)) }
+    recovered.set("sources", .array((json["sources"]?.arrayValue ?? []).map(closed)))
+    if wasCancelled {
+      FolderListing.eraseMedia(folder)
+      recovered.set("status", "cancelled")
+      recovered.set("files", [])
+      recovered.set("hls", [])
+    } else {
+      recoverMedia(&recovered, folder: folder)
     }
-    if recovered["stoppedAt"]?.isNull ?? true { recovered.set("stoppedAt", .string(now)) }
-    recovered.set("completedAt", .string(now))
-    recovered.set("durationSeconds", .number(Manifest.rounded(duration)))
-    recovered.set("files", .array(files.map(Manifest.file)))
-    recovered.set("hls", .array(presentations))
+    recovered.set("completedAt", .string(Clocks.wall().rfc3339))
     do {
       try DiskFiles(folder: folder).replace("metadata.json", recovered.bytes(pretty: true) + [10])
     } catch {
       logger.error("an interrupted recording's manifest cannot be written", [JSONField("path", .string(folder))])
       return nil
     }
-    nextEvent += 1
-    let type = isPlayable ? "recording.completed" : "recording.failed"
-    EventLog.append(
-      RecordingEvent(
-        id: nextEvent, type: type,
-        json: [
-          "id": JSONValue(nextEvent), "type": .string(type), "at": .string(now), "recording": .string(id), "room": .string(room),
-          "interrupted": true,
-        ]), folder: folder)
+    guard let ended = EndedRecording(recovered, folder: folder) else { return nil }
     logger.info(
       "an interrupted recording was completed",
-      [JSONField("recording", .string(id)), JSONField("playable", .bool(isPlayable)), JSONField("durationSeconds", .number(duration))])
-    return EndedRecording(recovered, folder: folder)
+      [
+        JSONField("recording", .string(ended.id)), JSONField("status", .string(ended.status)),
+        JSONField("durationSeconds", recovered["durationSeconds"] ?? .null),
+      ])
+    return announce(ended, interrupted: true, lastEvent: &lastEvent)
   }
+
+  /// Tells in its log that a recording has ended: nobody did.
+  static func announce(_ recording: EndedRecording, interrupted: Bool = false, lastEvent: inout UInt64) -> EndedRecording {
+    EventLog.repair(folder: recording.folder)
+    lastEvent += 1
+    EventLog.append(
+      RecordingEvent(
+        id: lastEvent, type: "recording.\(recording.status)", recording: recording.id, room: recording.room, at: Clocks.wall(),
+        interrupted ? [JSONField("interrupted", true)] : []), folder: recording.folder)
+    var told = recording
+    told.lastEvent = lastEvent
+    return told
+  }
+
+  private static func recoverMedia(_ recovered: inout JSONValue, folder: String) {
+    let files = recoverFiles(recovered, folder: folder)
+    var presentations: [JSONValue] = []
+    for hls in hlsFolders(folder) { if let told = recoverHLS(hls, folder: folder, recovered) { presentations.append(told) } }
+    let duration = files.map { $0.durationSeconds + ($0.startSeconds ?? 0) }.max() ?? 0
+    // A recording that was ending with an error keeps it.
+    if recovered["error"]?.isNull ?? true, files.isEmpty {
+      recovered.set("error", ["code": "internal", "message": "the recorder was interrupted before any media was on disk"])
+    }
+    recovered.set("status", recovered["error"]?.isNull ?? true ? "completed" : "failed")
+    recovered.set("durationSeconds", .number(Manifest.rounded(duration)))
+    recovered.set("files", .array(files.map(Manifest.file)))
+    recovered.set("hls", .array(presentations))
+  }
+
+  /// A source as it is when its process is gone: nothing waits in it any more.
+  private static func closed(_ source: JSONValue) -> JSONValue {
+    var source = source
+    source.set("state", "closed")
+    let tracks = (source["tracks"]?.arrayValue ?? []).map { track in
+      guard let pending = track["packetsPending"]?.integerValue, pending > 0 else { return track }
+      var track = track
+      track.set("packetsPending", 0)
+      track.set("packetsDiscarded", .integer((track["packetsDiscarded"]?.integerValue ?? 0) + pending))
+      var causes = track["discarded"] ?? [:]
+      causes.set("interrupted", .integer(pending))
+      track.set("discarded", causes)
+      return track
+    }
+    source.set("tracks", .array(tracks))
+    return source
+  }
+
+  /// When media was last written, which is about when the process died.
+  private static func lastWritten(_ folder: String) -> WallTime? {
+    FolderListing.names(folder).compactMap { FolderListing.writtenAt(folder + "/" + $0)?.nanosecondsSinceEpoch }.max()
+      .map { WallTime(nanosecondsSinceEpoch: $0) }
+  }
+
+  // MARK: Files
 
   private static func recoverFiles(_ json: JSONValue, folder: String) -> [FileStatus] {
     var out: [FileStatus] = []
@@ -92,7 +107,7 @@ enum CrashRecovery {
       file.participant = told?["participant"]?.stringValue ?? participant(of: name, participants)
       file.startSeconds = told?["startSeconds"]?.doubleValue
       file.part = told?["part"]?.integerValue.map(Int.init) ?? part(of: name)
-      complete(&file, folder: folder)
+      FileCompletion.complete(&file, folder: folder)
       guard file.isFinal else { continue }
       if file.bytes <= Recorder.hashedAtOnceBytes { file.sha256 = FileHash.sha256(folder + "/" + name) }
       out.append(file)
@@ -163,7 +178,7 @@ enum CrashRecovery {
 
 extension JSONValue {
   /// Sets a field of an object, in its place where it exists.
-  fileprivate mutating func set(_ name: String, _ value: JSONValue) {
+  mutating func set(_ name: String, _ value: JSONValue) {
     guard case .object(var fields) = self else { return }
     if let at = fields.firstIndex(where: { $0.name == name }) {
       fields[at].value = value

@@ -65,10 +65,13 @@ package final class DiskFiles: TapeFiles {
 
   /// Makes a folder and those above it, 0700 each.
   package static func makeFolders(_ path: String) throws(TapeFileError) {
-    if unsafe mkdir(path, 0o700) == 0 || errno == EEXIST { return }
-    guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash > path.startIndex else { throw error(path) }
-    try makeFolders(String(path[..<slash]))
-    guard unsafe mkdir(path, 0o700) == 0 || errno == EEXIST else { throw error(path) }
+    // Another recording's end may take the room's folder away between two steps.
+    for _ in 0..<16 {
+      if unsafe mkdir(path, 0o700) == 0 || errno == EEXIST { return }
+      guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash > path.startIndex else { break }
+      try makeFolders(String(path[..<slash]))
+    }
+    throw error(path)
   }
 
   private static func error(_ path: String) -> TapeFileError {

@@ -39,20 +39,20 @@ enum Identifiers {
 
 /// SHA-256 of a file by OpenSSL, read in pieces.
 package enum FileHash {
-  /// The digest in hexadecimal, or nil where the file cannot be read.
-  package static func sha256(_ path: String) -> String? {
+  /// The digest in hexadecimal, or nil where the file cannot be read, or `isGivenUp` says so meanwhile.
+  package static func sha256(_ path: String, isGivenUp: () -> Bool = { false }) -> String? {
     guard let file = unsafe fopen(path, "rb") else { return nil }
     defer { _ = unsafe fclose(file) }
     guard let context = unsafe EVP_MD_CTX_new() else { return nil }
     defer { unsafe EVP_MD_CTX_free(context) }
     guard unsafe EVP_DigestInit_ex(context, EVP_sha256(), nil) == 1 else { return nil }
     var buffer = [UInt8](repeating: 0, count: 1 << 20)
-    while true {
+    while !isGivenUp() {
       let got = unsafe fread(&buffer, 1, buffer.count, file)
       if got == 0 { break }
       guard unsafe EVP_DigestUpdate(context, buffer, got) == 1 else { return nil }
     }
-    guard unsafe ferror(file) == 0 else { return nil }
+    guard unsafe ferror(file) == 0, unsafe feof(file) != 0 else { return nil }
     var digest = [UInt8](repeating: 0, count: 32)
     guard unsafe EVP_DigestFinal_ex(context, &digest, nil) == 1 else { return nil }
     let hex = Array("0123456789abcdef".utf8)

@@ -36,6 +36,7 @@ final class LivePresenter: TapeListener, @unchecked Sendable {
     var skipping: Set<String> = []
     var dropped = 0
     var whenFinished: (@Sendable () -> Void)?
+    var isAbandoned = false
   }
 
   private let queue = Mutex(Queue())
@@ -72,6 +73,7 @@ final class LivePresenter: TapeListener, @unchecked Sendable {
 
   func receive(participant: String, _ frame: EncodedFrame) -> Bool {
     let kept = queue.withLock { queue -> Bool in
+      guard !queue.isAbandoned else { return false }
       let isFull = queue.bytes > LivePresenter.maximumQueuedBytes || queue.items.count - queue.head > LivePresenter.maximumQueuedItems
       if isFull || (queue.skipping.contains(participant) && frame.duration == .zero && !frame.isKey) {
         queue.dropped += 1
@@ -100,6 +102,16 @@ final class LivePresenter: TapeListener, @unchecked Sendable {
       queue.items.append(.finish)
     }
     schedule()
+  }
+
+  /// Forgets what is queued: the recording is to be erased. `finish` is still needed.
+  func abandon() {
+    queue.withLock { queue in
+      queue.isAbandoned = true
+      queue.items.removeAll()
+      queue.head = 0
+      queue.bytes = 0
+    }
   }
 
   private func schedule() {
@@ -155,6 +167,8 @@ final class LivePresenter: TapeListener, @unchecked Sendable {
     case .skipped(let participant): presentation(participant).skipToKeyFrame()
     case .finish:
       for presentation in presentations { presentation.finish() }
+      // Before the end is told: what comes after it would be told of a recording that has ended.
+      tellSegments()
       publish()
       let body = queue.withLock { $0.whenFinished.take() }
       body?()

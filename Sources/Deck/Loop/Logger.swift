@@ -30,6 +30,13 @@ package final class Logger: Sendable {
   package func info(_ message: @autoclosure () -> String, _ fields: [JSONField] = []) { log(.info, message, fields) }
   package func debug(_ message: @autoclosure () -> String, _ fields: [JSONField] = []) { log(.debug, message, fields) }
 
+  /// A value as people read it: bare where it is one harmless word, else in quotes, so that no name can forge a line or a field.
+  private static func plain(_ value: JSONValue) -> String {
+    guard case .string(let text) = value else { return value.text() }
+    let isWord = !text.isEmpty && text.unicodeScalars.allSatisfy { $0.value > 32 && $0.value < 127 && $0 != "\"" && $0 != "=" }
+    return isWord ? text : value.text()
+  }
+
   private func log(_ level: LogLevel, _ message: () -> String, _ fields: [JSONField]) {
     guard level <= self.level else { return }
     let time = Clocks.wall().rfc3339
@@ -42,9 +49,7 @@ package final class Logger: Sendable {
         ).text()
     case .text:
       line = "\(time) \(level) \(message())"
-      for field in fields {
-        if case .string(let text) = field.value { line += " \(field.name)=\(text)" } else { line += " \(field.name)=\(field.value.text())" }
-      }
+      for field in fields { line += " \(field.name)=\(Logger.plain(field.value))" }
     }
     line += "\n"
     let bytes = Array(line.utf8)

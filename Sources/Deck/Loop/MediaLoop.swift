@@ -13,6 +13,8 @@ final class LoopTake: @unchecked Sendable {
   var names: [(Int, String)] = []
   var hasReportedStart = false
   var releasedSoFar = 0
+  /// When its numbers are next put on disk, for the case of a crash.
+  var nextNote = Instant(nanoseconds: 0)
 
   private var named = 0
 
@@ -20,6 +22,15 @@ final class LoopTake: @unchecked Sendable {
     self.take = take
     self.job = job
     self.observer = observer
+  }
+
+  /// Takes over the sockets of a source or of tracks that were added. On the loop's thread.
+  func listen(_ added: [LoopSocket], on loop: MediaLoop) {
+    for socket in added {
+      loop.add(socket, to: self)
+      sockets.append(socket)
+    }
+    nameParticipants()
   }
 
   /// Tells the writer what participants are called that it has not heard of.
@@ -34,6 +45,8 @@ final class LoopTake: @unchecked Sendable {
 protocol LoopObserver: AnyObject, Sendable {
   func events(_ events: [TakeEvent], at now: Instant)
   func mediaBegan(at now: Instant)
+  /// Time has passed: the manifest on disk is no longer fresh.
+  func progressed()
   func limitReached(_ limit: LimitReached)
   func failed(_ failure: TapeFailure)
 }
@@ -60,11 +73,20 @@ final class LoopSocket: @unchecked Sendable {
 /// costs. While none come it sleeps until one does.
 final class MediaLoop: @unchecked Sendable {
   static let tickMilliseconds: Int32 = 20
+  /// How old a live recording's manifest on disk may be.
+  static let noteInterval = TimeSpan.seconds(10)
+  /// How long receiving may go on before reports, requests and limits have their turn.
+  static let longestDrain = TimeSpan.milliseconds(100)
 
   private let sockets = Poller()
   private let commands = Poller()
   private let waker = Waker()
-  private let mailbox = Mutex<[@Sendable (MediaLoop) -> Void]>([])
+  private struct Mailbox {
+    var bodies: [@Sendable (MediaLoop) -> Void] = []
+    /// The thread is about to end and will not look again.
+    var isClosed = false
+  }
+  private let mailbox = Mutex(Mailbox())
   private let isStopping = Atomic<Bool>(false)
   private var thread: WorkerThread?
   private let writer: WriterThread
@@ -91,10 +113,27 @@ final class MediaLoop: @unchecked Sendable {
 
   // MARK: From other threads
 
-  /// Runs `body` on the loop's thread, soon.
-  func post(_ body: @escaping @Sendable (MediaLoop) -> Void) {
-    mailbox.withLock { $0.append(body) }
-    waker.wake()
+  /// Runs `body` on the loop's thread, soon. Answers false, and forgets it, where the thread has ended.
+  @discardableResult func post(_ body: @escaping @Sendable (MediaLoop) -> Void) -> Bool {
+    let isTaken = mailbox.withLock { mailbox in
+      if !mailbox.isClosed { mailbox.bodies.append(body) }
+      return !mailbox.isClosed
+    }
+    if isTaken { waker.wake() }
+    return isTaken
+  }
+
+  /// Runs `body` on the loop's thread and returns when it has run; answers false where the thread has ended.
+  @discardableResult func run(_ body: @escaping @Sendable (MediaLoop) -> Void) -> Bool {
+    let done = Latch()
+    guard
+      post({ loop in
+        body(loop)
+        done.open()
+      })
+    else { return false }
+    done.wait()
+    return true
   }
 
   func stop() {
@@ -124,17 +163,17 @@ final class MediaLoop: @unchecked Sendable {
   }
 
   /// Ends a recording: drains its sockets once more, hands the last orders over, lets go of it.
-  /// `ended` hears the take after its last packet, before the writer does.
+  /// `ended` hears the take after its last packet and its last event, before the writer does.
   func end(_ item: LoopTake, at now: Instant, ended: (Take) -> Void) {
     guard takes.removeValue(forKey: ObjectIdentifier(item)) != nil else { return }
     for socket in item.sockets {
-      receive(socket)
+      drain(socket, until: now + MediaLoop.longestDrain)
       remove(socket)
     }
     item.sockets.removeAll()
     item.take.stop(at: now)
-    ended(item.take)
     collect(item, at: now, isLast: true)
+    ended(item.take)
     flush()
   }
 
@@ -155,14 +194,15 @@ final class MediaLoop: @unchecked Sendable {
       isBusy = drainSockets(&words)
       tick(at: Clocks.now())
     }
-    obey()
+    obey(isLast: true)
   }
 
-  private func obey() {
+  private func obey(isLast: Bool = false) {
     waker.clear()
-    let bodies = mailbox.withLock { bodies in
-      defer { bodies = [] }
-      return bodies
+    let bodies = mailbox.withLock { mailbox in
+      defer { mailbox.bodies = [] }
+      mailbox.isClosed = isLast
+      return mailbox.bodies
     }
     for body in bodies { body(self) }
   }
@@ -170,10 +210,9 @@ final class MediaLoop: @unchecked Sendable {
   /// Receives all that waits; answers whether anything did.
   private func drainSockets(_ words: inout [UInt64]) -> Bool {
     var any = false
-    var rounds = 0
     // A flood must not keep the loop from its tick: what is left waits in the kernel.
-    while rounds < 64 {
-      rounds += 1
+    let end = Clocks.now() + MediaLoop.longestDrain
+    while Clocks.now() < end {
       let ready = sockets.wait(into: &words, milliseconds: 0)
       var got = false
       for i in 0..<ready {
@@ -190,12 +229,17 @@ final class MediaLoop: @unchecked Sendable {
     return any
   }
 
-  private func receive(_ socket: LoopSocket) {
-    var rounds = 0
-    while rounds < 64 {
-      rounds += 1
+  /// Receives what had come before the recording was ended; a flood that goes on is not waited out.
+  private func drain(_ socket: LoopSocket, until end: Instant) {
+    while receive(socket), Clocks.now() < end {}
+  }
+
+  /// Answers whether more may wait.
+  @discardableResult private func receive(_ socket: LoopSocket) -> Bool {
+    // One socket's flood must not keep the others waiting.
+    for _ in 0..<16 {
       let count = batch.receive(from: socket.socket)
-      guard count > 0 else { return }
+      guard count > 0 else { return false }
       packetsReceived.add(UInt64(count), ordering: .relaxed)
       let now = Clocks.now()
       let wall = Clocks.wall()
@@ -211,14 +255,19 @@ final class MediaLoop: @unchecked Sendable {
             &bytes, from: facts.from, source: socket.source, leg: socket.leg, port: socket.port, at: arrival)
         }
       }
-      if count < DatagramBatch.slots { return }
+      if count < DatagramBatch.slots { return false }
     }
+    return true
   }
 
   private func tick(at now: Instant) {
     for item in takes.values {
       item.take.advance(to: now)
       collect(item, at: now, isLast: false)
+      if item.hasReportedStart, now >= item.nextNote {
+        item.nextNote = now + MediaLoop.noteInterval
+        item.observer.progressed()
+      }
     }
     flush()
   }
@@ -230,6 +279,8 @@ final class MediaLoop: @unchecked Sendable {
       item.take.written(bytes: released - item.releasedSoFar)
       item.releasedSoFar = released
     }
+    // Before the events are taken: a limit that is reached is told before what it leads to.
+    if !isLast { item.take.noteBytes(item.job.accounts.fileBytes.load(ordering: .relaxed), at: now) }
     for datagram in item.take.takeOutgoing() { send(datagram, item) }
     let events = item.take.takeEvents()
     if item.take.hasOrders || isLast {
@@ -244,7 +295,6 @@ final class MediaLoop: @unchecked Sendable {
     }
     if !events.isEmpty { item.observer.events(events, at: now) }
     guard !isLast else { return }
-    item.take.noteBytes(item.job.accounts.fileBytes.load(ordering: .relaxed), at: now)
     if let limit = item.take.limitReached { item.observer.limitReached(limit) }
     if item.job.accounts.hasFailed.load(ordering: .acquiring), let failure = item.job.accounts.state.withLock({ $0.failure }) {
       item.observer.failed(failure)

@@ -33,37 +33,43 @@ extension Recorder {
 
   package func cancel(_ id: String) throws(ControlError) -> JSONValue {
     let entry = try live(id, for: "cancel")
-    guard end(entry, reason: .cancel) else {
-      throw ControlError(.invalidState, "recording \(id) is processing; cancel needs a live one")
-    }
+    guard end(entry, reason: .cancel) else { throw Recorder.hasEnded(entry, call: "cancel") }
     entry.ended.wait()
     return try recording(id)
   }
 
   package func pause(_ id: String, mode: PauseMode) throws(ControlError) -> JSONValue {
     let entry = try live(id, for: "pause")
-    try change(entry, from: .recording, to: .paused, call: "pause")
-    entry.onLoop { _ in entry.item.take.pause(at: Clocks.now(), mode: mode) }
+    try change(entry, from: .recording, to: .paused, call: "pause") { take, now in take.pause(at: now, mode: mode) }
     noteChange(entry, "recording.paused", [JSONField("mode", .string(mode.rawValue))])
     return entry.manifest().json(withSecrets: true)
   }
 
   package func resume(_ id: String) throws(ControlError) -> JSONValue {
     let entry = try live(id, for: "resume")
-    try change(entry, from: .paused, to: .recording, call: "resume")
-    entry.onLoop { _ in entry.item.take.resume(at: Clocks.now()) }
+    try change(entry, from: .paused, to: .recording, call: "resume") { take, now in take.resume(at: now) }
     noteChange(entry, "recording.resumed", [])
     return entry.manifest().json(withSecrets: true)
   }
 
-  private func change(_ entry: RecordingEntry, from: RecordingStatus, to: RecordingStatus, call: String) throws(ControlError) {
-    let was = entry.state.withLock { state in
-      let was = state.manifest.status
-      if was == from { state.manifest.status = to }
-      return was
+  /// Changes the status and the take at one stroke, on the loop, so that calls at the same time come to one order.
+  private func change(
+    _ entry: RecordingEntry, from: RecordingStatus, to: RecordingStatus, call: String,
+    _ body: @escaping @Sendable (Take, Instant) -> Void
+  ) throws(ControlError) {
+    let was = Mutex<RecordingStatus>(entry.status)
+    let hasRun = entry.loop.run { _ in
+      let found = entry.state.withLock { state in
+        let found = state.manifest.status
+        if found == from { state.manifest.status = to }
+        return found
+      }
+      was.withLock { $0 = found }
+      if found == from { body(entry.item.take, Clocks.now()) }
     }
-    guard was == from else {
-      throw ControlError(.invalidState, "recording \(entry.id) is \(was.rawValue); \(call) needs \(from.rawValue)")
+    let found = was.withLock { $0 }
+    guard hasRun, found == from else {
+      throw ControlError(.invalidState, "recording \(entry.id) is \(found.rawValue); \(call) needs \(from.rawValue)")
     }
   }
 
@@ -78,7 +84,7 @@ extension Recorder {
   func live(_ id: String, for call: String) throws(ControlError) -> RecordingEntry {
     let (entry, ended) = state.withLock { ($0.live[id], $0.ended.find(id)) }
     if let entry, entry.status.isLive { return entry }
-    if let entry { throw ControlError(.invalidState, "recording \(id) is \(entry.status.rawValue); cannot \(call)") }
+    if let entry { throw Recorder.hasEnded(entry, call: call) }
     if let ended { throw ControlError(.invalidState, "recording \(id) is \(ended.status); cannot \(call)") }
     throw ControlError(.notFound, "there is no recording \(id)")
   }
@@ -100,11 +106,8 @@ extension Recorder {
       return true
     }
     guard isFirst else { return false }
-    clerk.post { [self] in
-      tell(entry, "recording.stopped", at: at, [JSONField("reason", .string(reason.name))])
-      tell(entry, "recording.processing", at: at, [])
-      saveQuietly(entry)
-    }
+    // Nobody will watch what a transcoder has yet to do.
+    if case .cancel = reason { entry.presenter?.abandon() }
     entry.loop.post { loop in
       let now = Clocks.now()
       loop.end(entry.item, at: now) { take in
@@ -115,6 +118,12 @@ extension Recorder {
           state.manifest.snapshot = snapshot
           state.manifest.snapshotAt = wall
         }
+        // After the media's own last events, and before the writer can have finished.
+        self.clerk.post { [self] in
+          tell(entry, "recording.stopped", at: at, [JSONField("reason", .string(reason.name))])
+          tell(entry, "recording.processing", at: at, [])
+          saveQuietly(entry)
+        }
       }
       loop.load.subtract(1, ordering: .relaxed)
     }
@@ -123,103 +132,80 @@ extension Recorder {
 
   /// The first frame has its place. On the clerk's thread.
   func mediaBegan(_ entry: RecordingEntry, at wall: WallTime) {
-    let began = entry.state.withLock { state -> Bool in
+    entry.state.withLock { state in
       state.manifest.startedAt = wall
-      guard state.manifest.status == .starting else { return false }
-      state.manifest.status = .recording
-      return true
+      // A stop may have been quicker: it was recorded all the same.
+      if state.manifest.status == .starting { state.manifest.status = .recording }
     }
-    guard began else { return }
     tell(entry, "recording.started", at: wall, [])
     saveQuietly(entry)
   }
 
-  /// Everything is on disk: hashes, the last manifest, the last event. On the clerk's thread.
-  func finalize(_ entry: RecordingEntry) {
-    let (files, hls, lost) = entry.accounts.state.withLock { ($0.files, $0.hls, $0.lost) }
+  /// The last of the tape is written. On the writer's thread.
+  func whenTapeEnded(_ entry: RecordingEntry) {
+    let finish: @Sendable () -> Void = { [self] in finishers.post { [self] in finishFiles(entry) } }
+    // The presentation ends after the tape: it lags behind by what its transcoder has queued.
+    if let presenter = entry.presenter { presenter.finish(finish) } else { finish() }
+  }
+
+  /// Everything is written: completes what was given up, and hashes. On a finisher's thread.
+  private func finishFiles(_ entry: RecordingEntry) {
+    var (files, hls) = entry.accounts.state.withLock { ($0.files, $0.hls) }
     let isCancelled = entry.state.withLock { $0.isCancelled }
-    var finished = files
     if isCancelled {
-      eraseMedia(entry.folder)
-      finished = []
-    } else {
-      for i in finished.indices {
-        if !finished[i].isFinal { CrashRecovery.complete(&finished[i], folder: entry.folder) }
-        if finished[i].isFinal, finished[i].bytes <= Recorder.hashedAtOnceBytes {
-          finished[i].sha256 = FileHash.sha256(entry.folder + "/" + finished[i].path)
-        }
+      FolderListing.eraseMedia(entry.folder)
+      files = []
+      hls = []
+    }
+    for i in files.indices {
+      if !files[i].isFinal { FileCompletion.complete(&files[i], folder: entry.folder) }
+      if files[i].isFinal, files[i].bytes <= Recorder.hashedAtOnceBytes {
+        files[i].sha256 = FileHash.sha256(entry.folder + "/" + files[i].path)
       }
     }
-    let made = finished
-    let at = Clocks.wall()
-    let status = entry.state.withLock { state -> RecordingStatus in
-      state.manifest.files = made
-      state.manifest.hls = isCancelled ? [] : hls
-      state.manifest.snapshot.retract(lost)
-      state.manifest.completedAt = at
-      state.manifest.status = isCancelled ? .cancelled : state.manifest.error == nil ? .completed : .failed
-      return state.manifest.status
+    let ended = (files: files, hls: hls, lost: entry.accounts.state.withLock { $0.lost })
+    clerk.post { [self] in
+      var manifest = entry.state.withLock { $0.manifest }
+      manifest.files = ended.files
+      manifest.hls = ended.hls
+      manifest.snapshot.retract(ended.lost)
+      manifest.completedAt = Clocks.wall()
+      manifest.status = isCancelled ? .cancelled : manifest.error == nil ? .completed : .failed
+      conclude(entry, manifest)
     }
-    tell(entry, "recording.\(status.rawValue)", at: at, failureFields(entry))
-    let manifest = entry.state.withLock { $0.manifest }
-    try? save(entry, manifest: manifest)
+  }
+
+  /// The last manifest and the last event. On the clerk's thread.
+  private func conclude(_ entry: RecordingEntry, _ manifest: Manifest) {
+    var ended = EndedRecording(manifest: manifest, folder: entry.folder)
+    do {
+      try save(entry, manifest: manifest)
+    } catch {
+      ended.unsaved = manifest.json(withSecrets: false)
+      noteUnsaved(entry.id, error)
+    }
+    let event = log(
+      entry, "recording.\(manifest.status.rawValue)", at: manifest.completedAt ?? Clocks.wall(), Recorder.failureFields(manifest))
+    ended.lastEvent = entry.lastEvent.load(ordering: .relaxed)
+    let known = ended
     state.withLock { state in
       state.live[entry.id] = nil
-      state.ended.add(EndedRecording(manifest: manifest, folder: entry.folder))
+      state.ended.add(known)
     }
+    // Only now: who hears of the end and looks finds it, and who saw it in the log's file may delete.
+    entry.state.withLock { $0.manifest = manifest }
+    hub.publish(event, recording: entry.id)
     logger.info(
       "recording ended",
-      [JSONField("recording", .string(entry.id)), JSONField("room", .string(entry.room)), JSONField("status", .string(status.rawValue))])
+      [
+        JSONField("recording", .string(entry.id)), JSONField("room", .string(entry.room)),
+        JSONField("status", .string(manifest.status.rawValue)),
+      ])
     entry.ended.open()
-    hashLater(entry, manifest)
+    if manifest.files.contains(where: { $0.isFinal && $0.sha256 == nil }) { hashLater(entry.id) }
   }
 
-  /// Files up to this size are hashed before `completed`; larger ones after it, so that a stop is fast whatever the length.
-  static let hashedAtOnceBytes: Int64 = 32 << 20
-
-  private func hashLater(_ entry: RecordingEntry, _ manifest: Manifest) {
-    guard manifest.files.contains(where: { $0.isFinal && $0.sha256 == nil }) else { return }
-    transcoders.post { [self] in
-      var manifest = manifest
-      for i in manifest.files.indices where manifest.files[i].isFinal && manifest.files[i].sha256 == nil {
-        manifest.files[i].sha256 = FileHash.sha256(entry.folder + "/" + manifest.files[i].path)
-      }
-      let hashed = manifest
-      clerk.post { [self] in if state.withLock({ $0.ended.find(entry.id) != nil }) { try? save(entry, manifest: hashed) } }
-    }
+  private static func failureFields(_ manifest: Manifest) -> [JSONField] {
+    manifest.error.map { [JSONField("error", ["code": .string($0.code.rawValue), "message": .string($0.message)])] } ?? []
   }
-
-  private func failureFields(_ entry: RecordingEntry) -> [JSONField] {
-    entry.state.withLock { state in
-      state.manifest.error.map { [JSONField("error", ["code": .string($0.code.rawValue), "message": .string($0.message)])] } ?? []
-    }
-  }
-
-  // MARK: Books
-
-  /// Numbers an event, tells it to who listens, and appends it to the recording's own log. On the clerk's thread.
-  func tell(_ entry: RecordingEntry, _ type: String, at: WallTime, _ fields: [JSONField]) {
-    let event = hub.publish(type, recording: entry.id, room: entry.room, at: at, fields)
-    EventLog.append(event, folder: entry.folder)
-  }
-
-  func save(_ entry: RecordingEntry, manifest: Manifest) throws(ControlError) {
-    do {
-      try DiskFiles(folder: entry.folder).replace("metadata.json", manifest.json(withSecrets: false).bytes(pretty: true) + [10])
-    } catch {
-      throw Recorder.diskError(error)
-    }
-  }
-
-  /// Saves on the clerk's thread; a disk that is full ends the recording by itself soon enough.
-  func saveQuietly(_ entry: RecordingEntry) {
-    do {
-      try save(entry, manifest: entry.manifest())
-    } catch {
-      logger.error(
-        "the manifest could not be written", [JSONField("recording", .string(entry.id)), JSONField("error", .string(error.message))])
-    }
-  }
-
-  func saveSoon(_ entry: RecordingEntry) { clerk.post { [self] in saveQuietly(entry) } }
 }

@@ -4,14 +4,13 @@ import Peer
 package import Recording
 import SRTP
 import Synchronization
-import Track
 
 /// A source's sockets and what a client is told of them.
 struct BoundSource {
   struct Leg {
     var rtp: DatagramSocket
     var rtcp: DatagramSocket?
-    var configuration: RTPPeer.Configuration
+    var peer: PeerHandover
     /// Indices into the source's tracks, and their ids.
     var tracks: [(Int, String)]
   }
@@ -19,57 +18,95 @@ struct BoundSource {
   var legs: [Leg]
 }
 
-extension Recorder {
-  /// Binds a source's ports. Nothing is left open where it throws.
-  func bind(_ specification: SourceSpecification, id: String, firstTrack: Int) throws(ControlError) -> BoundSource {
-    let listen = specification.listenIP ?? configuration.listenIP
-    guard let ip = SocketAddress(ip: listen, port: 0) else {
-      throw ControlError(.invalidField, "source.listenIp: \(listen) is not an IP address", field: "source.listenIp")
+/// Hands a peer, which cannot be copied, from the call that made it to the loop that takes it over.
+final class PeerHandover: @unchecked Sendable {
+  private var peer: RTPPeer?
+
+  /// Everything that can fail fails here, before a recording has heard of the peer.
+  init(_ configuration: RTPPeer.Configuration) throws(ControlError) {
+    do throws(SRTPError) {
+      peer = try RTPPeer(configuration)
+    } catch {
+      throw ControlError(.invalidField, "srtp.keyBase64: the key cannot be used: \(error)", field: "srtp.keyBase64")
     }
+  }
+
+  /// The peer; to be called once.
+  func take() -> RTPPeer { peer.take()! }
+}
+
+extension Recorder {
+  /// Binds a source's ports. Nothing is left open where it throws. `path` stands before the names of fields in errors.
+  func bind(_ specification: SourceSpecification, id: String, firstTrack: Int, path: String) throws(ControlError) -> BoundSource {
+    let ip = try listening(specification, path: path)
     var legs: [BoundSource.Leg] = []
     if specification.bundle {
-      let withRTCP = !specification.rtcpMux
-      let pair =
-        if let port = specification.port {
-          try ports.bind(fixed: port, ip, withRTCP: withRTCP, field: "source.port")
-        } else {
-          try ports.bind(ip, withRTCP: withRTCP)
-        }
+      let pair = try bindPair(specification, specification.port, ip, field: "\(path)port", path: path)
       legs.append(
         BoundSource.Leg(
-          rtp: pair.rtp, rtcp: pair.rtcp, configuration: try Recorder.peer(specification, specification.remote),
+          rtp: pair.rtp, rtcp: pair.rtcp, peer: try Recorder.peer(specification, specification.remote),
           tracks: specification.tracks.indices.map { ($0, "t\(firstTrack + $0)") }))
     } else {
       for index in specification.tracks.indices {
-        legs.append(try bindTrack(specification, index, id: "t\(firstTrack + index)", ip))
+        legs.append(try bindTrack(specification, index, id: "t\(firstTrack + index)", ip, field: "\(path)tracks[\(index)]", path: path))
       }
     }
-    let announced = specification.listenIP ?? configuration.announceIP ?? listen
-    let told = legs.map { leg in
-      BoundPort(
-        tracks: leg.tracks.map(\.1), ip: announced, port: leg.rtp.address.port,
-        rtcpPort: leg.rtcp?.address.port ?? leg.rtp.address.port)
-    }
+    let told = legs.map { Recorder.told($0, ip: announced(specification, ip)) }
     return BoundSource(description: SourceDescription(id: id, ports: told, specification: specification), legs: legs)
   }
 
-  func bindTrack(
-    _ specification: SourceSpecification, _ index: Int, id: String, _ ip: SocketAddress
-  ) throws(ControlError) -> BoundSource.Leg {
-    let track = specification.tracks[index]
-    let withRTCP = !specification.rtcpMux
-    let pair =
-      if let port = track.port {
-        try ports.bind(fixed: port, ip, withRTCP: withRTCP, field: "source.tracks[\(index)].port")
-      } else {
-        try ports.bind(ip, withRTCP: withRTCP)
-      }
-    return BoundSource.Leg(
-      rtp: pair.rtp, rtcp: pair.rtcp, configuration: try Recorder.peer(specification, track.remote ?? specification.remote),
-      tracks: [(index, id)])
+  /// The address that a source listens on, of one family with its senders.
+  private func listening(_ specification: SourceSpecification, path: String) throws(ControlError) -> SocketAddress {
+    let text = specification.listenIP ?? configuration.listenIP
+    guard let ip = SocketAddress(ip: text, port: 0) else {
+      throw ControlError(.invalidField, "\(path)listenIp: \(text) is not an IP address", field: "\(path)listenIp")
+    }
+    try Recorder.checkFamily(specification.remote, ip, field: "\(path)remote.ip")
+    for (i, track) in specification.tracks.enumerated() {
+      try Recorder.checkFamily(track.remote, ip, field: "\(path)tracks[\(i)].remote.ip")
+    }
+    return ip
   }
 
-  static func peer(_ specification: SourceSpecification, _ remote: RemoteSpecification?) throws(ControlError) -> RTPPeer.Configuration {
+  /// A socket bound to one family of addresses never hears the other.
+  static func checkFamily(_ remote: RemoteSpecification?, _ listening: SocketAddress, field: String) throws(ControlError) {
+    guard let remote, let sender = SocketAddress(ip: remote.ip, port: 0), sender.isIPv4 != listening.isIPv4 else { return }
+    throw ControlError(
+      .invalidField, "\(field): \(remote.ip) is not of one address family with \(listening.ip), where media is listened for", field: field)
+  }
+
+  private func bindPair(
+    _ specification: SourceSpecification, _ port: UInt16?, _ ip: SocketAddress, field: String, path: String
+  ) throws(ControlError) -> PortAllocator.Pair {
+    let withRTCP = !specification.rtcpMux
+    // An address that the client did not name is the node's.
+    let addressField = specification.listenIP == nil ? "listen-ip" : "\(path)listenIp"
+    guard let port else { return try ports.bind(ip, withRTCP: withRTCP, field: addressField) }
+    return try ports.bind(fixed: port, ip, withRTCP: withRTCP, field: field, addressField: addressField)
+  }
+
+  func bindTrack(
+    _ specification: SourceSpecification, _ index: Int, id: String, _ ip: SocketAddress, field: String, path: String
+  ) throws(ControlError) -> BoundSource.Leg {
+    let track = specification.tracks[index]
+    let pair = try bindPair(specification, track.port, ip, field: "\(field).port", path: path)
+    return BoundSource.Leg(
+      rtp: pair.rtp, rtcp: pair.rtcp, peer: try Recorder.peer(specification, track.remote ?? specification.remote), tracks: [(index, id)])
+  }
+
+  /// What senders are told: the node's announced address stands in for an address that nobody named, or that is none.
+  func announced(_ specification: SourceSpecification, _ ip: SocketAddress) -> String {
+    let isWildcard = ip.high == 0 && (ip.low == 0 || ip.low == 0xffff_0000_0000)
+    if specification.listenIP != nil, !isWildcard { return ip.ip }
+    return configuration.announceIP ?? ip.ip
+  }
+
+  static func told(_ leg: BoundSource.Leg, ip: String) -> BoundPort {
+    BoundPort(
+      tracks: leg.tracks.map(\.1), ip: ip, port: leg.rtp.address.port, rtcpPort: leg.rtcp?.address.port ?? leg.rtp.address.port)
+  }
+
+  static func peer(_ specification: SourceSpecification, _ remote: RemoteSpecification?) throws(ControlError) -> PeerHandover {
     var out = RTPPeer.Configuration()
     if let remote {
       out.remote = SocketAddress(ip: remote.ip, port: remote.port)
@@ -77,26 +114,20 @@ extension Recorder {
     }
     if let srtp = specification.srtp {
       guard let suite = CryptoSuite(rawValue: srtp.cryptoSuite) else {
-        throw ControlError(.invalidField, "source.srtp.cryptoSuite: \(srtp.cryptoSuite) is not known", field: "source.srtp.cryptoSuite")
+        throw ControlError(.invalidField, "srtp.cryptoSuite: \(srtp.cryptoSuite) is not known", field: "srtp.cryptoSuite")
       }
       out.suite = suite
       out.key = srtp.key
       out.isRTCPClear = srtp.rtcp == .clear
     }
-    return out
+    return try PeerHandover(out)
   }
 
   /// Declares a bound source's legs and tracks to a take, on the thread that owns it; answers the sockets to listen on.
-  static func attach(_ bound: BoundSource, to take: Take, source: Int) throws(ControlError) -> [LoopSocket] {
+  static func attach(_ bound: BoundSource, to take: Take, source: Int) -> [LoopSocket] {
     var sockets: [LoopSocket] = []
     for leg in bound.legs {
-      let peer: RTPPeer
-      do {
-        peer = try RTPPeer(leg.configuration)
-      } catch {
-        throw ControlError(.invalidField, "source.srtp: \(error)", field: "source.srtp.keyBase64")
-      }
-      let number = take.addLeg(source: source, peer: peer, hasRTCPPort: leg.rtcp != nil)
+      let number = take.addLeg(source: source, peer: leg.peer.take(), hasRTCPPort: leg.rtcp != nil)
       for (index, id) in leg.tracks {
         _ = take.addTrack(bound.description.specification.tracks[index], id: id, source: source, leg: number)
       }
@@ -110,110 +141,90 @@ extension Recorder {
 
   package func addSource(_ source: SourceSpecification, to id: String) throws(ControlError) -> JSONValue {
     let entry = try live(id, for: "add a source")
+    let index = try entry.sources.withLock { (_) throws(ControlError) in try addSource(source, to: entry) }
+    return try Recorder.source(index, of: entry)
+  }
+
+  /// With the entry's `sources` held.
+  private func addSource(_ source: SourceSpecification, to entry: RecordingEntry) throws(ControlError) -> Int {
     let (sourceID, firstTrack, index) = try entry.state.withLock { (state) throws(ControlError) in
-      try Recorder.claim(source.tracks, &state, field: "tracks")
-      defer {
-        state.nextSource += 1
-        state.nextTrack += source.tracks.count
-      }
+      try Recorder.checkCount(state, adding: source.tracks.count)
+      try state.claims.claim(source.tracks)
       return ("s\(state.nextSource)", state.nextTrack, state.manifest.sources.count)
     }
     let bound: BoundSource
     do {
-      bound = try bind(source, id: sourceID, firstTrack: firstTrack)
+      bound = try bind(source, id: sourceID, firstTrack: firstTrack, path: "")
     } catch {
-      entry.state.withLock { state in for track in source.tracks { if let s = track.ssrc { state.declaredSSRCs.remove(s.value) } } }
+      entry.state.withLock { $0.claims.release(source.tracks) }
       throw error
     }
-    entry.state.withLock { $0.manifest.sources.append(bound.description) }
-    let box = Handover(bound)
-    let failure = Mutex<ControlError?>(nil)
-    entry.onLoop { loop in
-      let item = entry.item
-      do throws(ControlError) {
-        let number = item.take.addSource(id: sourceID, source)
-        let sockets = try Recorder.attach(box.value, to: item.take, source: number)
-        for socket in sockets {
-          loop.add(socket, to: item)
-          item.sockets.append(socket)
-        }
-        item.nameParticipants()
-      } catch {
-        failure.withLock { $0 = error }
+    let isDone = change(entry) { loop in
+      entry.state.withLock { state in
+        state.nextSource += 1
+        state.nextTrack += source.tracks.count
+        state.manifest.sources.append(bound.description)
       }
+      let item = entry.item
+      let number = item.take.addSource(id: sourceID, source)
+      item.listen(Recorder.attach(bound, to: item.take, source: number), on: loop)
     }
-    if let failure = failure.withLock({ $0 }) { throw failure }
-    saveSoon(entry)
-    return try Recorder.source(index, of: entry)
+    guard isDone else {
+      entry.state.withLock { $0.claims.release(source.tracks) }
+      throw Recorder.hasEnded(entry, call: "add a source")
+    }
+    return index
   }
 
-  package func addTracks(_ tracks: [TrackSpecification], to id: String, source: String) throws(ControlError) -> JSONValue {
-    let entry = try live(id, for: "add tracks")
-    let (index, described) = try Recorder.find(source, in: entry)
-    var specification = described.specification
-    let offset = specification.tracks.count
-    guard offset + tracks.count <= 64 else {
-      throw ControlError(.invalidField, "tracks: a source carries at most 64 tracks, and has \(offset)", field: "tracks")
+  /// Runs `body` on the loop where the recording is still live, and keeps the books; answers false, with nothing done, where it is not.
+  func change(_ entry: RecordingEntry, _ body: @escaping @Sendable (MediaLoop) -> Void) -> Bool {
+    let isDone = Atomic<Bool>(false)
+    let hasRun = entry.loop.run { loop in
+      guard entry.status.isLive else { return }
+      body(loop)
+      isDone.store(true, ordering: .relaxed)
     }
-    let firstTrack = try entry.state.withLock { (state) throws(ControlError) in
-      try Recorder.claim(tracks, &state, field: "tracks")
-      defer { state.nextTrack += tracks.count }
-      return state.nextTrack
+    guard hasRun, isDone.load(ordering: .relaxed) else { return false }
+    clerk.post { [self] in saveQuietly(entry) }
+    return true
+  }
+
+  static func hasEnded(_ entry: RecordingEntry, call: String) -> ControlError {
+    ControlError(.invalidState, "recording \(entry.id) is \(entry.status.rawValue); cannot \(call)")
+  }
+
+  /// What one recording may hold, so that its memory is bounded.
+  static let maximumTracks = 256
+
+  static func checkCount(_ state: RecordingEntry.State, adding count: Int) throws(ControlError) {
+    guard state.nextTrack - 1 + count <= maximumTracks else {
+      throw ControlError(
+        .invalidField, "tracks: a recording carries at most \(maximumTracks) tracks in its time, and has had \(state.nextTrack - 1)",
+        field: "tracks")
     }
-    specification.tracks += tracks
-    var legs: [BoundSource.Leg] = []
-    if !specification.bundle {
-      guard let ip = SocketAddress(ip: specification.listenIP ?? configuration.listenIP, port: 0) else {
-        throw ControlError(.internal, "the source's address is none")
-      }
-      for i in tracks.indices { legs.append(try bindTrack(specification, offset + i, id: "t\(firstTrack + i)", ip)) }
-    }
-    let told = legs
-    let whole = specification
-    entry.state.withLock { state in
-      state.manifest.sources[index].specification = whole
-      let ids = tracks.indices.map { "t\(firstTrack + $0)" }
-      if whole.bundle {
-        state.manifest.sources[index].ports[0].tracks += ids
-      } else {
-        let ip = whole.listenIP ?? configuration.announceIP ?? configuration.listenIP
-        state.manifest.sources[index].ports += told.map { leg in
-          BoundPort(
-            tracks: leg.tracks.map(\.1), ip: ip, port: leg.rtp.address.port, rtcpPort: leg.rtcp?.address.port ?? leg.rtp.address.port)
-        }
-      }
-    }
-    let box = Handover(BoundSource(description: SourceDescription(id: source, ports: [], specification: whole), legs: legs))
-    entry.onLoop { loop in
-      let item = entry.item
-      if whole.bundle {
-        for i in tracks.indices { _ = item.take.addTrack(tracks[i], id: "t\(firstTrack + i)", source: index, leg: 0) }
-      } else if let sockets = try? Recorder.attach(box.value, to: item.take, source: index) {
-        for socket in sockets {
-          loop.add(socket, to: item)
-          item.sockets.append(socket)
-        }
-      }
-      item.nameParticipants()
-    }
-    saveSoon(entry)
-    return try Recorder.source(index, of: entry)
   }
 
   package func removeSource(_ source: String, from id: String) throws(ControlError) -> JSONValue {
     let entry = try live(id, for: "remove a source")
-    let (index, _) = try Recorder.find(source, in: entry)
-    entry.onLoop { loop in
-      let item = entry.item
-      for socket in item.sockets where socket.source == index { loop.remove(socket) }
-      item.sockets.removeAll { $0.source == index }
-      item.take.removeSource(index, at: Clocks.now())
+    let index = try entry.sources.withLock { (_) throws(ControlError) in
+      let (index, described) = try Recorder.find(source, in: entry)
+      let isDone = change(entry) { loop in
+        let item = entry.item
+        for socket in item.sockets where socket.source == index { loop.remove(socket) }
+        item.sockets.removeAll { $0.source == index }
+        item.take.removeSource(index, at: Clocks.now())
+      }
+      guard isDone else { throw Recorder.hasEnded(entry, call: "remove a source") }
+      // Its streams are over: their SSRCs may come again in another source.
+      entry.state.withLock { state in
+        if state.removedSources.insert(source).inserted { state.claims.release(described.specification.tracks) }
+      }
+      return index
     }
-    saveSoon(entry)
     return try Recorder.source(index, of: entry)
   }
 
-  private static func find(_ source: String, in entry: RecordingEntry) throws(ControlError) -> (Int, SourceDescription) {
+  static func find(_ source: String, in entry: RecordingEntry) throws(ControlError) -> (Int, SourceDescription) {
     let found = entry.state.withLock { state in
       state.manifest.sources.firstIndex { $0.id == source }.map { ($0, state.manifest.sources[$0]) }
     }
@@ -221,29 +232,11 @@ extension Recorder {
     return found
   }
 
-  private static func source(_ index: Int, of entry: RecordingEntry) throws(ControlError) -> JSONValue {
+  static func source(_ index: Int, of entry: RecordingEntry) throws(ControlError) -> JSONValue {
     let json = entry.manifest().json(withSecrets: true)
     guard let sources = json["sources"]?.arrayValue, index < sources.count else {
       throw ControlError(.internal, "the source is gone")
     }
     return sources[index]
   }
-
-  /// No SSRC may be named twice in a recording: its packets would have two homes.
-  private static func claim(_ tracks: [TrackSpecification], _ state: inout RecordingEntry.State, field: String) throws(ControlError) {
-    for (i, track) in tracks.enumerated() {
-      if let ssrc = track.ssrc, state.declaredSSRCs.contains(ssrc.value) {
-        throw ControlError(
-          .invalidField, "\(field)[\(i)].ssrc: \(ssrc.value) is already used by a track of this recording",
-          field: "\(field)[\(i)].ssrc")
-      }
-    }
-    for track in tracks { if let ssrc = track.ssrc { state.declaredSSRCs.insert(ssrc.value) } }
-  }
-}
-
-/// Hands a value to another thread that takes it over.
-final class Handover<Value>: @unchecked Sendable {
-  let value: Value
-  init(_ value: Value) { self.value = value }
 }

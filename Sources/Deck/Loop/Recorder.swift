@@ -2,11 +2,8 @@ import Dispatch
 import Glibc
 import Ground
 package import JSON
-import Peer
 package import Recording
-import SRTP
 import Synchronization
-import Track
 
 /// The recorder: takes the control plane's calls, owns the loops and writers, keeps the books. Thread-safe.
 package final class Recorder: RecorderControl, Sendable {
@@ -21,51 +18,83 @@ package final class Recorder: RecorderControl, Sendable {
   let configuration: RecorderConfiguration
   let logger: Logger
   let hub: EventHub
-  let clerk = Clerk()
+  let clerk: Clerk
   let loops: [MediaLoop]
   let writers: [WriterThread]
   let transcoders: TranscoderPool
+  /// Ends of recordings, and hashes: what reads whole files must delay neither media nor the books.
+  let finishers: TranscoderPool
   let ports: PortAllocator
   let state: Mutex<State>
   let startedAt = Clocks.wall()
   let startInstant = Clocks.now()
+  /// Hashes of large files end early once this is set.
+  let isLeaving = Atomic<Bool>(false)
+  /// Signalled when the last start under way is over while the node shuts down.
+  private let startsOver = DispatchSemaphore(value: 0)
 
-  /// Opens the root, completes what a crash left unfinished, and starts the threads. Throws where the root cannot be used.
+  /// Opens the root, completes what a crash left unfinished, and starts the threads. Throws where the root or the address cannot be used.
   package init(_ configuration: RecorderConfiguration, logger: Logger) throws(ControlError) {
     self.configuration = configuration
     self.logger = logger
-    do {
-      try DiskFiles.makeFolders(configuration.root)
-    } catch {
-      throw ControlError(.internal, "root \(configuration.root): \(error.message)", field: "root")
-    }
-    guard unsafe access(configuration.root, W_OK | X_OK) == 0 else {
-      throw ControlError(
-        .internal, "root \(configuration.root) cannot be written: \(unsafe String(cString: strerror(errno)))", field: "root")
-    }
-    let (ended, lastEvent) = EndedRecordings.load(root: configuration.root, logger: logger)
-    hub = EventHub(first: lastEvent + 1)
-    state = Mutex(State(ended: ended))
+    try Recorder.checkListening(configuration.listenIP)
+    try Recorder.openRoot(configuration.root)
+    // No thread before the last thing that can fail.
+    let found = FoundRecordings(root: configuration.root, logger: logger)
+    hub = EventHub(first: found.lastEvent + 1)
+    state = Mutex(State(ended: found.ended))
+    clerk = Clerk()
     ports = PortAllocator(range: configuration.portRange)
     let cores = configuration.threads ?? max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
     writers = (0..<max(1, cores / 2)).map { WriterThread(name: "writer-\($0)") }
     let made = writers
     loops = (0..<cores).map { MediaLoop(index: $0, writer: made[$0 % made.count]) }
-    transcoders = TranscoderPool(threads: max(1, cores - 1))
+    transcoders = TranscoderPool(name: "transcode", threads: max(1, cores - 1), nice: 10)
+    finishers = TranscoderPool(name: "finish", threads: min(2, cores), nice: 0)
+    for id in found.unhashed { hashLater(id) }
+  }
+
+  private static func openRoot(_ root: String) throws(ControlError) {
+    do {
+      try DiskFiles.makeFolders(root)
+    } catch {
+      throw ControlError(.internal, "root \(root): \(error.message)", field: "root")
+    }
+    guard FolderListing.isFolder(root + "/.") else { throw ControlError(.internal, "root \(root) is no folder", field: "root") }
+    guard unsafe access(root, W_OK | X_OK) == 0 else {
+      throw ControlError(.internal, "root \(root) cannot be written: \(unsafe String(cString: strerror(errno)))", field: "root")
+    }
+  }
+
+  /// Media can be listened for at the node's address: else every start would fail later.
+  private static func checkListening(_ ip: String) throws(ControlError) {
+    guard let address = SocketAddress(ip: ip, port: 0) else {
+      throw ControlError(.invalidField, "listen-ip: \(ip) is not an IP address", field: "listenIp")
+    }
+    do throws(SocketError) {
+      _ = try DatagramSocket(binding: address)
+    } catch {
+      throw ControlError(.invalidField, "listen-ip: cannot listen on \(ip): \(error.text)", field: "listenIp")
+    }
   }
 
   /// Ends every recording properly, then the threads. No call is answered afterwards but with `shuttingDown`.
   package func shutDown() {
-    let entries = state.withLock { state in
+    let mustWait = state.withLock { state in
       state.isShuttingDown = true
-      return Array(state.live.values)
+      return state.starting > 0
     }
-    for entry in entries { clerk.post { [self] in end(entry, reason: .shutdown) } }
+    if mustWait { startsOver.wait() }
+    isLeaving.store(true, ordering: .relaxed)
+    let entries = state.withLock { Array($0.live.values) }
+    for entry in entries { end(entry, reason: .shutdown) }
     for entry in entries { entry.ended.wait() }
     hub.close()
     for loop in loops { loop.stop() }
     for writer in writers { writer.stop() }
     transcoders.stop()
+    finishers.stop()
+    clerk.run { [self] in EventCounter.write(hub.newest, root: configuration.root) }
     clerk.stop()
   }
 
@@ -73,33 +102,34 @@ package final class Recorder: RecorderControl, Sendable {
 
   package func start(_ specification: RecordingSpecification) throws(ControlError) -> JSONValue {
     try reserve()
-    defer { state.withLock { $0.starting -= 1 } }
+    defer { release() }
+    try checkSpace()
     let now = Clocks.now()
     let wall = Clocks.wall()
     let id = Identifiers.uuidV7(at: wall)
     let folder = configuration.root + "/" + PathComponent.encode(specification.room) + "/" + id
-    let bound = try bind(specification.source, id: "s1", firstTrack: 1)
-    do {
-      try DiskFiles.makeFolders(folder)
-    } catch {
-      throw Recorder.diskError(error)
-    }
+    let bound = try bind(specification.source, id: "s1", firstTrack: 1, path: "source.")
     var manifest = Manifest(id: id, specification: specification, createdAt: wall)
     manifest.sources = [bound.description]
     let entry: RecordingEntry
     do {
+      try Recorder.makeFolder(folder)
       entry = try make(id: id, folder: folder, manifest: manifest, bound: bound, at: now, wall: wall)
       try save(entry, manifest: entry.manifestNow())
     } catch {
-      removeTree(folder)
+      FolderListing.removeRecording(folder)
       throw error
     }
-    state.withLock { $0.live[id] = entry }
-    let loop = entry.loop
-    loop.post { $0.add(entry.item) }
-    clerk.post { [self] in tell(entry, "recording.starting", at: wall, []) }
+    let answer = entry.manifestNow().json(withSecrets: true)
+    // At one stroke: whoever finds the recording finds it on its loop, and its first event before any other.
+    state.withLock { state in
+      state.live[id] = entry
+      entry.loop.load.add(1, ordering: .relaxed)
+      entry.loop.post { $0.add(entry.item) }
+      clerk.post { [self] in tell(entry, "recording.starting", at: wall, []) }
+    }
     logger.info("recording started", [JSONField("recording", .string(id)), JSONField("room", .string(specification.room))])
-    return entry.manifestNow().json(withSecrets: true)
+    return answer
   }
 
   private func reserve() throws(ControlError) {
@@ -112,9 +142,20 @@ package final class Recorder: RecorderControl, Sendable {
       return nil
     }
     if let refusal { throw refusal }
+  }
+
+  private func release() {
+    let isLast = state.withLock { state in
+      state.starting -= 1
+      return state.isShuttingDown && state.starting == 0
+    }
+    if isLast { startsOver.signal() }
+  }
+
+  private func checkSpace() throws(ControlError) {
     if let free = freeBytes(), free < configuration.minimumFreeBytes {
-      state.withLock { $0.starting -= 1 }
-      throw ControlError(.diskFull, "the disk that holds the recordings has \(free) bytes left")
+      throw ControlError(
+        .diskFull, "the disk that holds the recordings has \(free) bytes left; a start needs \(configuration.minimumFreeBytes)")
     }
   }
 
@@ -122,6 +163,14 @@ package final class Recorder: RecorderControl, Sendable {
     var facts = statvfs()
     guard unsafe statvfs(configuration.root, &facts) == 0 else { return nil }
     return Int64(facts.f_bavail) * Int64(facts.f_frsize)
+  }
+
+  private static func makeFolder(_ folder: String) throws(ControlError) {
+    do {
+      try DiskFiles.makeFolders(folder)
+    } catch {
+      throw diskError(error)
+    }
   }
 
   private func make(
@@ -136,7 +185,7 @@ package final class Recorder: RecorderControl, Sendable {
       limits: specification.limits, ssrc: SSRC(UInt32(truncatingIfNeeded: random | 1)), cname: "tapedeck-" + String(random, radix: 36),
       pool: loop.pool, at: now, wall: wall)
     let source = take.addSource(id: bound.description.id, bound.description.specification)
-    let sockets = try Recorder.attach(bound, to: take, source: source)
+    let sockets = Recorder.attach(bound, to: take, source: source)
     var participants: [String] = []
     for track in specification.source.tracks where !participants.contains(track.participant) { participants.append(track.participant) }
     let accounts = TapeAccounts()
@@ -146,16 +195,11 @@ package final class Recorder: RecorderControl, Sendable {
     let tape = RecordingTape(
       files: DiskFiles(folder: folder), participants: participants, accounts: accounts, listener: presenter)
     let entry = RecordingEntry(
-      id: id, folder: folder, manifest: manifest, loop: loop, recorder: self,
+      id: id, folder: folder, manifest: manifest, loop: loop, recorder: self, presenter: presenter,
       make: { observer in
         let job = WriterJob(tape: tape, accounts: accounts) { [weak observer, weak self] _ in
           guard let self, let entry = observer?.target else { return }
-          // The presentation ends after the tape: it lags behind by what its transcoder has queued.
-          if let presenter {
-            presenter.finish { self.clerk.post { self.finalize(entry) } }
-          } else {
-            self.clerk.post { self.finalize(entry) }
-          }
+          whenTapeEnded(entry)
         }
         let item = LoopTake(take: take, job: job, observer: observer)
         for socket in sockets { socket.owner = item }
@@ -167,13 +211,12 @@ package final class Recorder: RecorderControl, Sendable {
       let at = Clocks.wall()
       self.clerk.post { self.tell(entry, "hls.segment", at: at, fields) }
     }
-    entry.state.withLock { state in
+    try entry.state.withLock { (state) throws(ControlError) in
+      try state.claims.claim(specification.source.tracks)
       state.manifest.snapshot = take.snapshot(at: now)
       state.nextSource = 2
       state.nextTrack = specification.source.tracks.count + 1
-      state.declaredSSRCs = Set(specification.source.tracks.compactMap { $0.ssrc?.value })
     }
-    loop.load.add(1, ordering: .relaxed)
     return entry
   }
 

@@ -13,7 +13,10 @@ final class RecordingEntry: LoopObserver {
     var nextSource = 1
     var nextTrack = 1
     /// SSRCs that the client named, so that none is named twice.
-    var declaredSSRCs: Set<UInt32> = []
+    var claims = SSRCClaims()
+    var removedSources: Set<String> = []
+    /// Events of kinds that a bad stream can cause without end.
+    var floodgate = EventBudget()
   }
 
   let id: String
@@ -22,14 +25,19 @@ final class RecordingEntry: LoopObserver {
   let loop: MediaLoop
   let item: LoopTake
   let accounts: TapeAccounts
+  let presenter: LivePresenter?
   let state: Mutex<State>
+  /// Held while sources and tracks are added or removed, so that the take's numbers and the manifest's are the same.
+  let sources = Mutex(())
   let ended = Latch()
+  /// The number of the newest event in the recording's own log.
+  let lastEvent = Atomic<UInt64>(0)
   private let limit = Atomic<Bool>(false)
   private let failure = Atomic<Bool>(false)
   private unowned let recorder: Recorder
 
   init(
-    id: String, folder: String, manifest: Manifest, loop: MediaLoop, recorder: Recorder,
+    id: String, folder: String, manifest: Manifest, loop: MediaLoop, recorder: Recorder, presenter: LivePresenter?,
     make: (RecordingEntry.Observer) -> LoopTake, accounts: TapeAccounts
   ) {
     self.id = id
@@ -38,6 +46,7 @@ final class RecordingEntry: LoopObserver {
     self.loop = loop
     self.accounts = accounts
     self.recorder = recorder
+    self.presenter = presenter
     state = Mutex(State(manifest: manifest))
     let observer = Observer()
     item = make(observer)
@@ -49,6 +58,7 @@ final class RecordingEntry: LoopObserver {
     weak var target: RecordingEntry?
     func events(_ events: [TakeEvent], at now: Instant) { target?.events(events, at: now) }
     func mediaBegan(at now: Instant) { target?.mediaBegan(at: now) }
+    func progressed() { target?.progressed() }
     func limitReached(_ limit: LimitReached) { target?.limitReached(limit) }
     func failed(_ failure: TapeFailure) { target?.failed(failure) }
   }
@@ -59,15 +69,18 @@ final class RecordingEntry: LoopObserver {
 
   func events(_ events: [TakeEvent], at now: Instant) {
     let wall = Clocks.wall()
+    let kept = state.withLock { state in state.floodgate.admit(events, at: now) }
+    guard !kept.isEmpty else { return }
     recorder.clerk.post { [self] in
-      for event in events {
-        let fields = event.fields.map { field in
+      for (event, omitted) in kept {
+        var fields = event.fields.map { field in
           switch field.value {
           case .string(let s): JSONField(field.name, .string(s))
           case .integer(let i): JSONField(field.name, .integer(i))
           case .number(let d): JSONField(field.name, .number(d))
           }
         }
+        if omitted > 0 { fields.append(JSONField("eventsOmittedBefore", JSONValue(omitted))) }
         recorder.tell(self, event.type, at: wall + -(now - event.at), fields)
       }
     }
@@ -78,6 +91,8 @@ final class RecordingEntry: LoopObserver {
     let wall = Clocks.wall()
     recorder.clerk.post { [self] in recorder.mediaBegan(self, at: wall + -(snapshot.sinceZero ?? .zero)) }
   }
+
+  func progressed() { recorder.clerk.post { [self] in recorder.saveQuietly(self) } }
 
   func limitReached(_ limit: LimitReached) {
     guard !self.limit.exchange(true, ordering: .relaxed) else { return }
@@ -92,43 +107,49 @@ final class RecordingEntry: LoopObserver {
   // MARK: From control threads
 
   /// The recording as it was last known, without asking the loop.
-  func manifestNow() -> Manifest { state.withLock { $0.manifest } }
-
-  /// The recording as it is now: numbers from the loop while it is live.
-  func manifest() -> Manifest {
-    let isLive = state.withLock { !$0.isEnding }
-    if isLive, let (snapshot, wall) = liveSnapshot() {
-      state.withLock { state in
-        guard !state.isEnding else { return }
-        state.manifest.snapshot = snapshot
-        state.manifest.snapshotAt = wall
-      }
-    }
+  func manifestNow() -> Manifest {
     var manifest = state.withLock { $0.manifest }
-    let (files, hls) = accounts.state.withLock { ($0.files, $0.hls) }
-    if !manifest.status.hasEnded {
-      manifest.files = files
-      manifest.hls = hls
+    guard !manifest.status.hasEnded else { return manifest }
+    // What the writer could not put away is told as such at once, not only at the end.
+    let lost = accounts.state.withLock { accounts in
+      manifest.files = accounts.files
+      manifest.hls = accounts.hls
+      return accounts.lost
     }
+    manifest.snapshot.retract(lost)
     return manifest
   }
 
-  private func liveSnapshot() -> (TakeSnapshot, WallTime)? {
-    let answer = Mutex<(TakeSnapshot, WallTime)?>(nil)
-    onLoop { _ in
-      let snapshot = self.item.take.snapshot(at: Clocks.now())
-      answer.withLock { $0 = (snapshot, Clocks.wall()) }
-    }
-    return answer.withLock { $0 }
+  /// The recording as it is now: numbers from the loop while it is live.
+  func manifest() -> Manifest {
+    RecordingEntry.refresh([self])
+    return manifestNow()
   }
 
-  /// Runs on the loop's thread and returns when it has run.
-  func onLoop(_ body: @escaping @Sendable (MediaLoop) -> Void) {
-    let done = Latch()
-    loop.post { loop in
-      body(loop)
-      done.open()
+  /// Takes the numbers of live recordings from their loops, in one go for each loop.
+  static func refresh(_ entries: [RecordingEntry]) {
+    var waits: [Latch] = []
+    for (_, mine) in Dictionary(grouping: entries, by: { ObjectIdentifier($0.loop) }) {
+      let live = mine.filter { entry in entry.state.withLock { !$0.isEnding } }
+      guard let loop = live.first?.loop else { continue }
+      let done = Latch()
+      let isTaken = loop.post { _ in
+        for entry in live { entry.keepSnapshot() }
+        done.open()
+      }
+      if isTaken { waits.append(done) }
     }
-    done.wait()
+    for done in waits { done.wait() }
+  }
+
+  /// On the loop's thread.
+  private func keepSnapshot() {
+    let snapshot = item.take.snapshot(at: Clocks.now())
+    let wall = Clocks.wall()
+    state.withLock { state in
+      guard !state.isEnding else { return }
+      state.manifest.snapshot = snapshot
+      state.manifest.snapshotAt = wall
+    }
   }
 }

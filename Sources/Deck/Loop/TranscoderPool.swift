@@ -1,7 +1,7 @@
 import Dispatch
 import Synchronization
 
-/// Threads of lower priority for what costs CPU: codecs and hashes. They run beside the tape and never hold it up.
+/// Threads for what costs CPU or reads whole files: codecs, hashes, the ends of recordings. They run beside the tape and never hold it up.
 final class TranscoderPool: Sendable {
   private struct State {
     var tasks: [@Sendable () -> Void] = []
@@ -12,8 +12,9 @@ final class TranscoderPool: Sendable {
   private let signal = DispatchSemaphore(value: 0)
   private let threads = Mutex<[WorkerThread]>([])
 
-  init(threads count: Int) {
-    threads.withLock { $0 = (0..<count).map { i in WorkerThread(name: "transcode-\(i)", nice: 10) { [unowned self] in run() } } }
+  /// `nice` above 0 lowers the threads' priority.
+  init(name: String, threads count: Int, nice: Int32) {
+    threads.withLock { $0 = (0..<count).map { i in WorkerThread(name: "\(name)-\(i)", nice: nice) { [unowned self] in run() } } }
   }
 
   /// Runs `task` when a thread is free, in the order posted. A long job posts itself again after a slice.
