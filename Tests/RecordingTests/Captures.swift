@@ -31,6 +31,11 @@ enum Captures {
     (try? JSONValue(parsing: Array(Data(contentsOf: folder.appending(path: name + ".json"))))) ?? .null
   }
 
+  /// The facts of a capture of the package, whatever folder the environment names.
+  static func committedFacts(_ name: String) -> JSONValue {
+    (try? JSONValue(parsing: Array(Data(contentsOf: committed.appending(path: name + ".json"))))) ?? .null
+  }
+
   /// A stream that goes on tape, by its facts.
   struct Stream {
     var ssrc: UInt32
@@ -69,6 +74,7 @@ struct CapturedPackets {
     var timestamp: UInt32
     var ssrc: UInt32
     var payload: [UInt8]
+    var datagram: [UInt8]
   }
   private(set) var packets: [Packet] = []
 
@@ -111,7 +117,7 @@ struct CapturedPackets {
     guard start <= end else { return nil }
     return Packet(
       seconds: seconds, payloadType: d[1] & 0x7f, marker: d[1] & 0x80 != 0, number: UInt16(big(2, 2)), timestamp: UInt32(big(4, 4)),
-      ssrc: UInt32(big(8, 4)), payload: Array(d[start..<end]))
+      ssrc: UInt32(big(8, 4)), payload: Array(d[start..<end]), datagram: d)
   }
 
   /// One SSRC's packets in the order in which they were sent, each once, numbered without wraps.

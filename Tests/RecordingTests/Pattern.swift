@@ -1,4 +1,5 @@
 import Foundation
+import Testing
 
 /// Reads the test pattern of the captures out of a recording: the number of each picture from its bar code, the flashes, the beeps.
 ///
@@ -35,6 +36,12 @@ struct Pattern {
     if hasAudio { beeps = try Pattern.readBeeps(path) }
   }
 
+  /// One after the other, as their times say.
+  init(joining parts: [Pattern]) {
+    pictures = parts.flatMap(\.pictures)
+    beeps = parts.flatMap(\.beeps).sorted { $0.seconds < $1.seconds }
+  }
+
   /// Each flash with the beep that belongs to it.
   var pairs: [Pair] {
     var out: [Pair] = []
@@ -47,6 +54,39 @@ struct Pattern {
       out.append(Pair(number: number, milliseconds: (picture.seconds - beep.seconds) * 1000))
     }
     return out
+  }
+
+  /// Holds what a presentation shows, picture by picture and beep by beep, against the tape: each at the tape's time. Pictures that came
+  /// closer than the presentation's rate allows are left out, or shown again on a segment's boundary; none is shown before its time.
+  static func compare(tape: Pattern, shown: Pattern, _ name: String, location: SourceLocation = #_sourceLocation) {
+    func times(_ pictures: [Picture]) -> [Int: [Double]] {
+      var times: [Int: [Double]] = [:]
+      for picture in pictures {
+        if let number = picture.number { times[number, default: []].append(picture.seconds) }
+      }
+      return times
+    }
+    let (taped, there) = (times(tape.pictures), times(shown.pictures))
+    var thinned = 0
+    for (number, places) in taped {
+      for place in places where !(there[number] ?? []).contains(where: { abs($0 - place) <= 0.001 }) { thinned += 1 }
+    }
+    #expect(thinned * 20 <= tape.pictures.count, "\(thinned) of \(tape.pictures.count) pictures", sourceLocation: location)
+    for (number, places) in there {
+      for place in places {
+        let isTrue = (taped[number] ?? []).contains { $0 <= place + 0.001 }
+        #expect(isTrue, "picture \(number) shown at \(place)", sourceLocation: location)
+      }
+    }
+    #expect(tape.beeps.count == shown.beeps.count, sourceLocation: location)
+    // Single ones lie off by what a sender's timestamps wander, which the sound that is shown does not follow.
+    let errors = zip(tape.beeps, shown.beeps).map { abs($0.seconds - $1.seconds) }
+    #expect(errors.allSatisfy { $0 < 0.015 }, "\(errors)", sourceLocation: location)
+    #expect(errors.reduce(0, +) <= 0.003 * Double(errors.count), "\(errors)", sourceLocation: location)
+    if ProcessInfo.processInfo.environment["TAPEDECK_FIGURES"] != nil {
+      print(
+        "hls \(name): \(tape.pictures.count) pictures, \(thinned) thinned, \(errors.count) beeps, worst \((errors.max() ?? 0) * 1000) ms")
+    }
   }
 
   private static func input(_ path: String) -> [String] {

@@ -55,6 +55,8 @@ final class Rig {
   /// Whether frames are kept in `written`.
   var keepsFrames = true
   var isChecking = true
+  /// Where frames go beside the tape.
+  var listener: (any TapeListener)?
   /// Called with every RTCP datagram that the take sends: the sender's ears.
   var hear: ((OutgoingDatagram, Instant) -> Void)?
 
@@ -91,6 +93,13 @@ final class Rig {
     _ bytes: [UInt8], at: Instant, from: SocketAddress = Rig.sender, source: Int = 0, leg: Int = 0, port: PeerPort = .rtp
   ) {
     network.append(Delivery(at: at, bytes: bytes, from: from, source: source, leg: leg, port: port))
+  }
+
+  /// Holds an SSRC's packets back: those that are due before `time` arrive then.
+  func holdBack(ssrc: UInt32, until time: Instant) {
+    for i in network.indices where network[i].at < time && network[i].bytes.count >= 12 {
+      if network[i].bytes[8..<12].reduce(0, { $0 << 8 | UInt32($1) }) == ssrc { network[i].at = time }
+    }
   }
 
   /// Lets time pass up to `end`: what is due arrives, the ticks of a loop go by.
@@ -145,7 +154,7 @@ final class Rig {
     }
     if hear != nil { sortNetwork() }
     events += take.takeEvents()
-    if tape == nil { tape = RecordingTape(files: files, participants: take.participantIDs, accounts: accounts, listener: nil) }
+    if tape == nil { tape = RecordingTape(files: files, participants: take.participantIDs, accounts: accounts, listener: listener) }
     for (number, id) in take.participantIDs.enumerated() { tape?.name(number, id) }
     take.takeOrders(into: &orders)
     note()

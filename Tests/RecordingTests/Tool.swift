@@ -40,6 +40,16 @@ enum Tool {
     } catch { return "\(error)" }
   }
 
+  /// The same, with each picture kept at its own time: without that, ffmpeg puts pictures of an uneven rate on an even grid, and complains
+  /// when two fall on one place.
+  static func decodeAsTimed(_ path: String) -> String {
+    do {
+      return try run(
+        "ffmpeg", ["-v", "error", "-nostdin", "-xerror", "-i", path, "-map", "0", "-enc_time_base", "-1", "-f", "null", "-"]
+      ).complaints
+    } catch { return "\(error)" }
+  }
+
   /// One packet as ffprobe sees it.
   struct Packet: Hashable {
     var stream: Int
