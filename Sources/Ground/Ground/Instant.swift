@@ -1,7 +1,9 @@
 /// A point on the machine's monotonic clock, in nanoseconds. Only the shells (`Loop`, `Replay`) make one from a clock.
 public struct Instant: Hashable, Comparable, Sendable {
+  /// Since an origin that only the machine knows.
   public var nanoseconds: UInt64
 
+  /// The point `nanoseconds` after the clock's origin.
   @inlinable @inline(always) public init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
 
   @inlinable @inline(always) public static func < (a: Instant, b: Instant) -> Bool {
@@ -20,26 +22,34 @@ public struct Instant: Hashable, Comparable, Sendable {
 
 /// A signed length of time in nanoseconds.
 public struct TimeSpan: Hashable, Comparable, Sendable {
+  /// Negative for a span backwards.
   public var nanoseconds: Int64
 
+  /// A span of `nanoseconds`.
   @inlinable @inline(always) public init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
+  /// A span of `n` milliseconds.
   @inlinable @inline(always) public static func milliseconds(_ n: Int64) -> TimeSpan {
     TimeSpan(nanoseconds: n &* 1_000_000)
   }
+  /// A span of `n` microseconds.
   @inlinable @inline(always) public static func microseconds(_ n: Int64) -> TimeSpan {
     TimeSpan(nanoseconds: n &* 1_000)
   }
+  /// A span of `n` seconds; a number too large for it, and one that is none, saturates.
   @inlinable public static func seconds(_ n: Double) -> TimeSpan {
-    // A hostile or absurd number saturates instead of trapping.
     let ns = n * 1e9
     if !(ns < 9.2e18) { return TimeSpan(nanoseconds: .max) }
     if ns < -9.2e18 { return TimeSpan(nanoseconds: .min) }
     return TimeSpan(nanoseconds: Int64(ns.rounded()))
   }
+  /// No time at all.
   public static let zero = TimeSpan(nanoseconds: 0)
 
+  /// The span in seconds.
   @inlinable @inline(always) public var seconds: Double { Double(nanoseconds) / 1e9 }
+  /// The span in milliseconds.
   @inlinable @inline(always) public var milliseconds: Double { Double(nanoseconds) / 1e6 }
+  /// The span without its sign.
   @inlinable @inline(always) public var magnitude: TimeSpan {
     TimeSpan(nanoseconds: nanoseconds == .min ? .max : abs(nanoseconds))
   }
@@ -65,10 +75,14 @@ public struct TimeSpan: Hashable, Comparable, Sendable {
 
 /// A place on a recording's timeline, in nanoseconds from its zero. What every container timestamp is made from.
 public struct MediaTime: Hashable, Comparable, Sendable {
+  /// Since the timeline's zero.
   public var nanoseconds: Int64
 
+  /// The place `nanoseconds` after the timeline's zero.
   @inlinable @inline(always) public init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
+  /// Where the timeline begins.
   public static let zero = MediaTime(nanoseconds: 0)
+  /// Seconds since the timeline's zero.
   @inlinable @inline(always) public var seconds: Double { Double(nanoseconds) / 1e9 }
   /// Whole milliseconds, rounded to the nearest: the WebM timestamp scale.
   @inlinable @inline(always) public var milliseconds: Int64 {

@@ -1,9 +1,10 @@
 /// Turns an identifier of any characters into one path component, and no two identifiers into the same one.
 ///
-/// Letters, digits, `-`, `_` and inner `.` stay; every other byte of the UTF-8 becomes `%XX`. A component never begins with a dot,
-/// never exceeds 120 bytes (a longer one keeps its head and ends in `%-` and a 128-bit FNV-1a hash of the whole identifier, in
-/// hexadecimal: `%-` is never made by the byte encoding), and the empty identifier is `%`.
+/// ASCII letters, digits, `-`, `_` and inner `.` stay; every other byte of the UTF-8 becomes `%XX`. A component never begins with a dot,
+/// never exceeds 120 bytes (a longer one keeps its head and ends in `%-` and a 128-bit hash of the whole identifier, in hexadecimal:
+/// `%-` is never made by the byte encoding), and the empty identifier is `%`.
 public enum PathComponent {
+  /// The path component of `identifier`. Allocates it.
   public static func encode(_ identifier: String) -> String {
     if identifier.isEmpty { return "%" }
     let hex = Array("0123456789ABCDEF".utf8)

@@ -1,17 +1,22 @@
 /// An RTP sequence number: 16 bits that wrap (RFC 3550 §5.1).
 public struct SequenceNumber: Hashable, Sendable {
+  /// As it stands in the packet.
   public var value: UInt16
+  /// The number `value`.
   @inlinable @inline(always) public init(_ value: UInt16) { self.value = value }
   /// How far `self` lies after `other` on the shorter way round: -32768 to 32767.
   @inlinable @inline(always) public func distance(after other: SequenceNumber) -> Int {
     Int(Int16(bitPattern: value &- other.value))
   }
+  /// The number after this one.
   @inlinable @inline(always) public var next: SequenceNumber { SequenceNumber(value &+ 1) }
 }
 
 /// An RTP media timestamp: 32 bits that wrap, in units of the payload's clock rate (RFC 3550 §5.1).
 public struct RTPTimestamp: Hashable, Sendable {
+  /// As it stands in the packet.
   public var value: UInt32
+  /// The timestamp `value`.
   @inlinable @inline(always) public init(_ value: UInt32) { self.value = value }
   /// How far `self` lies after `other` on the shorter way round, in clock ticks.
   @inlinable @inline(always) public func distance(after other: RTPTimestamp) -> Int64 {
@@ -21,23 +26,31 @@ public struct RTPTimestamp: Hashable, Sendable {
 
 /// A synchronization source identifier (RFC 3550 §3).
 public struct SSRC: Hashable, Sendable, CustomStringConvertible {
+  /// As it stands in the packet.
   public var value: UInt32
+  /// The identifier `value`.
   @inlinable @inline(always) public init(_ value: UInt32) { self.value = value }
+  /// The identifier in decimal, as `a=ssrc` writes it.
   public var description: String { String(value) }
 }
 
 /// An RTP payload type: 0 to 127 (RFC 3550 §5.1).
 public struct PayloadType: Hashable, Sendable, CustomStringConvertible {
+  /// 0 to 127.
   public var value: UInt8
+  /// The lower seven bits of `value`: the eighth is the packet's marker.
   @inlinable @inline(always) public init(_ value: UInt8) { self.value = value & 0x7f }
+  /// The type in decimal.
   public var description: String { String(value) }
 }
 
 /// RTP clock ticks per second.
 public struct ClockRate: Hashable, Sendable {
-  public var hertz: UInt32
-  @inlinable @inline(always) public init(_ hertz: UInt32) { self.hertz = hertz }
-  /// The time that `ticks` take, rounded towards zero; exact for ticks below 2^53.
+  /// At least 1.
+  public let hertz: UInt32
+  /// A rate of `hertz`; 0, which no clock has, becomes 1.
+  @inlinable @inline(always) public init(_ hertz: UInt32) { self.hertz = max(1, hertz) }
+  /// The time that `ticks` take, rounded towards zero.
   @inlinable @inline(always) public func span(ofTicks ticks: Int64) -> TimeSpan {
     // Split so that a tick count of days cannot overflow when multiplied by 10^9.
     let hz = Int64(hertz)
@@ -48,6 +61,7 @@ public struct ClockRate: Hashable, Sendable {
 /// Unwraps sequence numbers into a count that only ever means one packet. Starts at 2^16 so that packets before the first stay positive.
 public struct SequenceExtender: Sendable {
   @usableFromInline var last: Int64?
+  /// An extender that has seen nothing.
   @inlinable public init() {}
   /// The extended number of `s`, nearest to the last one seen; advances the reference only forwards.
   @inlinable public mutating func extend(_ s: SequenceNumber) -> Int64 {
@@ -69,6 +83,7 @@ public struct SequenceExtender: Sendable {
 /// Unwraps RTP timestamps into ticks that never wrap. Starts at 2^32.
 public struct TimestampExtender: Sendable {
   @usableFromInline var last: Int64?
+  /// An extender that has seen nothing.
   @inlinable public init() {}
   /// The extended timestamp of `t`, nearest to the last one given, which it becomes.
   @inlinable public mutating func extend(_ t: RTPTimestamp) -> Int64 {

@@ -2,8 +2,11 @@
 public struct Redacted<Value: Sendable>: Sendable, CustomStringConvertible, CustomDebugStringConvertible {
   /// The value itself, for the code that needs it; never for a log.
   public var exposed: Value
+  /// `value`, out of sight.
   public init(_ value: Value) { exposed = value }
+  /// Always `…`.
   public var description: String { "…" }
+  /// Always `…`.
   public var debugDescription: String { "…" }
 }
 

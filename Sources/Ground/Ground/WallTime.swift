@@ -1,7 +1,9 @@
 /// A UTC time, in nanoseconds since 1970. Made from a clock only by the shells.
 public struct WallTime: Hashable, Comparable, Sendable {
+  /// Negative before 1970. Reaches from 1677 to 2262.
   public var nanosecondsSinceEpoch: Int64
 
+  /// The time `nanosecondsSinceEpoch` after 1970 began.
   @inlinable @inline(always) public init(nanosecondsSinceEpoch: Int64) {
     self.nanosecondsSinceEpoch = nanosecondsSinceEpoch
   }
@@ -27,7 +29,8 @@ public struct WallTime: Hashable, Comparable, Sendable {
       + WallTime.pad(milliseconds - seconds * 1_000, 3) + "Z"
   }
 
-  /// Reads what `rfc3339` writes, and any RFC 3339 time that ends in `Z`; nil for anything else.
+  /// Reads what `rfc3339` writes, and any RFC 3339 time that ends in `Z`; nil for anything else, for a day that its month has not, and for
+  /// a year out of range. A leap second is the next minute's first.
   public init?(rfc3339 text: String) {
     let b = Array(text.utf8)
     guard b.count >= 20, b[4] == 45, b[7] == 45, b[10] == 84 || b[10] == 116, b[13] == 58, b[16] == 58,
@@ -56,7 +59,12 @@ public struct WallTime: Hashable, Comparable, Sendable {
       }
     }
     let days = WallTime.days(fromCivil: year, month, day)
-    nanosecondsSinceEpoch = (days * 86_400 + hour * 3600 + minute * 60 + second) * 1_000_000_000 + nanoseconds
+    guard WallTime.civil(fromDays: days) == (year, month, day) else { return nil }
+    let seconds = days * 86_400 + hour * 3600 + minute * 60 + second
+    let (whole, isTooLarge) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+    let (sum, isBeyond) = whole.addingReportingOverflow(nanoseconds)
+    guard !isTooLarge, !isBeyond else { return nil }
+    nanosecondsSinceEpoch = sum
   }
 
   private static func pad(_ n: Int64, _ width: Int) -> String {

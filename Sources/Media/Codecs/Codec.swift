@@ -17,10 +17,12 @@ package enum Codec: String, Sendable, Hashable, CaseIterable {
   /// The codecs accepted from an RTP source.
   package static let received: [Codec] = [.opus, .vp8]
 
+  /// The received codec of that name; nil where there is none.
   package init?(name: String) {
     guard let codec = Codec.received.first(where: { $0.rawValue.lowercased() == name.lowercased() }) else { return nil }
     self = codec
   }
+  /// What it codes.
   package var kind: MediaKind {
     switch self {
     case .opus, .aac: .audio
@@ -38,6 +40,7 @@ package enum Codec: String, Sendable, Hashable, CaseIterable {
 
 /// What a container needs to know of a track before its first frame.
 package struct TrackFormat: Sendable, Hashable {
+  /// What its frames are.
   package var codec: Codec
   /// Audio only; 1 or 2.
   package var channels: Int
@@ -46,6 +49,7 @@ package struct TrackFormat: Sendable, Hashable {
   /// The codec's own header where it has one: avcC for H.264, AudioSpecificConfig for AAC; empty otherwise.
   package var configuration: [UInt8]
 
+  /// A track of `codec`.
   package init(codec: Codec, channels: Int = 2, size: PictureSize? = nil, configuration: [UInt8] = []) {
     self.codec = codec
     self.channels = channels
@@ -56,12 +60,16 @@ package struct TrackFormat: Sendable, Hashable {
 
 /// A picture's size in pixels.
 package struct PictureSize: Sendable, Hashable, CustomStringConvertible {
+  /// Pixels across.
   package var width: Int
+  /// Pixels down.
   package var height: Int
+  /// A size of `width` by `height`.
   package init(width: Int, height: Int) {
     self.width = width
     self.height = height
   }
+  /// As in `1280x720`.
   package var description: String { "\(width)x\(height)" }
 }
 
@@ -80,6 +88,7 @@ package struct EncodedFrame: Sendable {
   /// The picture size that a video key frame declares.
   package var size: PictureSize?
 
+  /// A frame with these fields.
   package init(
     bytes: [UInt8], track: Int, time: MediaTime, duration: TimeSpan = .zero, isKey: Bool, size: PictureSize? = nil
   ) {

@@ -14,14 +14,19 @@ package struct VP8PayloadDescriptor: Sendable, Equatable {
   package var isNonReference: Bool
   /// S: the payload begins a partition.
   package var startsPartition: Bool
+  /// PID: which of the frame's partitions the payload lies in.
   package var partitionIndex: UInt8
   /// 7 or 15 bits.
   package var pictureID: UInt16?
+  /// Whether the picture id has 15 bits.
   package var isExtendedPictureID: Bool
+  /// A running number of the base layer's frames: that of the last one up to this.
   package var tl0PictureIndex: UInt8?
+  /// TID: 0 is the base layer.
   package var temporalLayer: UInt8?
   /// Y: the frame depends only on the base layer.
   package var isLayerSync: Bool
+  /// KEYIDX, which nothing here needs.
   package var keyIndex: UInt8?
   /// How many bytes the descriptor takes: the frame's bytes follow.
   package var count: Int
@@ -29,6 +34,8 @@ package struct VP8PayloadDescriptor: Sendable, Equatable {
   /// S with partition 0: the first packet of a frame.
   package var startsFrame: Bool { startsPartition && partitionIndex == 0 }
 
+  /// Reads the descriptor at the beginning of `payload[start..<end]`. Throws `truncated`, and `badLength` where no byte of the frame
+  /// follows.
   package init(parsing payload: Span<UInt8>, from start: Int, to end: Int) throws(WireError) {
     guard start < end, end <= payload.count else { throw .truncated(needed: 1, have: 0) }
     var at = start
@@ -83,11 +90,15 @@ package struct VP8PayloadDescriptor: Sendable, Equatable {
 
 /// The head of a VP8 frame (RFC 6386 §9.1).
 package struct VP8FrameHeader: Sendable, Equatable {
+  /// Whether decoding can start here.
   package var isKey: Bool
   /// show_frame: an alternate reference frame is decoded and not shown.
   package var isShown: Bool
   /// Bytes of the first partition.
   package var firstPartitionBytes: Int
+  /// How many bytes of the frame lie before the first partition: 3, or 10 in a key frame. A whole frame has at least so many and those of
+  /// the first partition.
+  package var headBytes: Int { isKey ? 10 : 3 }
   /// Declared by key frames only.
   package var size: PictureSize?
 

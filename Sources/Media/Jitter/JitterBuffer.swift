@@ -3,11 +3,16 @@ package import Ground
 /// Orders one stream's packets by extended sequence number and decides when a missing one is lost.
 ///
 /// It never sees a packet's meaning. A packet that comes in order is answered `.next` and processed from where it lies; only packets
-/// that overtook a missing one are copied and wait, until the hole closes, until `deadline` after the first of them came, or until a
-/// bound is reached: `capacity` packets or `maximumBytes`. At the bound the oldest hole is given up at once.
+/// that overtook a missing one are copied and wait, until the hole closes, until `deadline` after the first packet that overtook it came,
+/// or until a bound is reached: `capacity` packets, or `maximumBytes` of storage. At a bound the oldest hole is given up at once.
 ///
-/// A sequence number far from the expected one (more than `jump` ahead, or `lateness` behind) is believed only when the next packet
-/// continues it (RFC 3550 appendix A.1's probation); then everything before it is released and the order starts anew there.
+/// The order begins at the lowest number that comes within `patience` of the first packet: the packets of that time wait too, so that a
+/// stream whose first packets are out of order begins whole. (Their frames would wait for the clock to settle anyway.)
+///
+/// A packet that cannot belong to the order is kept aside and believed only when the next such packet continues it (RFC 3550 appendix
+/// A.1's probation); then all that waits is released, and the order starts anew there. Such is a number far from the expected one (more
+/// than `jump` ahead, or `lateness` behind), one that came before under another timestamp, and the last of `lateRun` consecutive
+/// numbers that all came late.
 package struct JitterBuffer: Sendable {
   /// What to do with a packet.
   package enum Admission: Sendable, Equatable {
@@ -15,17 +20,22 @@ package struct JitterBuffer: Sendable {
     case next
     /// Kept until its turn.
     case held
+    /// Kept until its turn; it came after a packet with a higher number.
+    case heldOutOfOrder
     case duplicate
     /// Its place was given up before it came.
     case late
-    /// Far off; kept aside until the next packet confirms or denies it.
+    /// Does not belong to the order; kept aside until the next packet confirms or denies it.
     case probation
   }
 
   /// A packet whose turn has come.
   package struct Held: Sendable {
+    /// Its extended number; numbers before and after a restart are unrelated.
     package var sequence: Int64
+    /// When it came.
     package var arrival: Instant
+    /// The whole datagram, in storage of the pool that it was received with.
     package var datagram: [UInt8]
   }
 
@@ -40,117 +50,138 @@ package struct JitterBuffer: Sendable {
 
   private static let jump: Int64 = 3000
   private static let lateness: Int64 = 1000
+  private static let lateRun = 16
+  /// How far apart two packets may be to confirm each other.
+  private static let confirmation = 16
 
   private let deadline: TimeSpan
+  private let patience: TimeSpan
   private let capacity: Int
   private let maximumBytes: Int
-  private var extender = SequenceExtender()
-  private var expected: Int64?
-  /// Waiting packets in rising order. Short: only what overtook a hole.
-  private var waiting: [Held] = []
-  private var waitingBytes = 0
-  private var head = 0
-  private var aside: Held?
-  private var isRestarting = false
-  /// Which of the last 64 numbers before `expected` came, newest in bit 0: tells a duplicate from a late packet.
-  private var history: UInt64 = 0
-  /// Storage for copies, given back by `recycle`.
-  private var spare: [[UInt8]] = []
 
-  package init(deadline: TimeSpan = .milliseconds(500), capacity: Int = 2048, maximumBytes: Int = 4 << 20) {
+  private var extender = SequenceExtender()
+  /// The number whose turn is next; nil while the order has not begun.
+  private var expected: Int64?
+  private var beganAt: Instant?
+  /// Waiting packets in rising order, from `head` on. Short: only what overtook a hole.
+  private var waiting: [Held] = []
+  private var head = 0
+  private var waitingBytes = 0
+  /// When the first of the waiting packets came: since then the hole before them is known. Nil where that must be found out.
+  private var holeSince: Instant?
+  private var history = PacketHistory()
+  private var lastLate: Int64 = 0
+  private var lateCount = 0
+  private var aside: Held?
+  /// The packet that confirmed the one kept aside: the order starts anew with the two once all that waits is released.
+  private var confirming: Held?
+  private var strays = 0
+
+  /// `patience` is cut to the deadline.
+  package init(
+    deadline: TimeSpan = .milliseconds(500), patience: TimeSpan = .milliseconds(100), capacity: Int = 2048, maximumBytes: Int = 4 << 20
+  ) {
     self.deadline = deadline
+    self.patience = min(patience, deadline)
     self.capacity = capacity
     self.maximumBytes = maximumBytes
   }
 
   // MARK: Facts
 
-  /// Packets kept, aside included.
-  package var count: Int { waiting.count - head + (aside == nil ? 0 : 1) }
+  /// Packets kept, those aside included.
+  package var count: Int { waiting.count - head + (aside == nil ? 0 : 1) + (confirming == nil ? 0 : 1) }
 
-  /// When the oldest hole is given up, or nil while nothing waits.
-  package var nextDeadline: Instant? { head < waiting.count ? waiting[head].arrival + deadline : nil }
+  /// Bytes of storage behind them.
+  package var keptBytes: Int { waitingBytes + (aside?.datagram.capacity ?? 0) + (confirming?.datagram.capacity ?? 0) }
+
+  /// When `popReady` has something to answer although no packet comes, or nil.
+  package var nextDeadline: Instant? {
+    guard head < waiting.count else { return nil }
+    if expected == nil { return beganAt.map { $0 + patience } }
+    return holeSince.map { $0 + deadline }
+  }
 
   // MARK: World
 
-  /// Admits a packet; copies `datagram` only where it must wait. After it, call `popReady` until nil.
-  package mutating func receive(_ number: SequenceNumber, datagram: Span<UInt8>, at arrival: Instant) -> Admission {
-    guard let expected else {
+  /// Admits a packet; copies `datagram` into the pool's storage only where it must wait. After it, call `popReady` until nil. The
+  /// timestamp is only compared: one number with two timestamps is two packets.
+  package mutating func receive(
+    _ number: SequenceNumber, _ timestamp: RTPTimestamp, datagram: Span<UInt8>, at arrival: Instant, pool: BufferPool
+  ) -> Admission {
+    guard let reference = expected ?? waiting.last?.sequence else {
+      beganAt = arrival
       let first = extender.extend(number)
-      self.expected = first + 1
-      history = 1
-      return .next
+      guard patience > .zero else {
+        expected = first
+        step(timestamp)
+        return .next
+      }
+      return hold(first, timestamp, datagram, arrival, pool)
     }
     let sequence = extender.peek(number)
-    let ahead = sequence - expected
-    if ahead > JitterBuffer.jump || ahead < -JitterBuffer.lateness { return receiveFarOff(number, sequence, datagram, arrival) }
-    if aside != nil { dropAside() }
-    if ahead < 0 {
-      let age = -ahead - 1
-      return age < 64 && history >> UInt64(age) & 1 == 1 ? .duplicate : .late
+    let ahead = sequence - reference
+    if ahead > JitterBuffer.jump || ahead < -JitterBuffer.lateness { return doubt(sequence, datagram, arrival, pool) }
+    if let seen = history.timestamp(of: sequence) {
+      return seen == timestamp ? .duplicate : doubt(sequence, datagram, arrival, pool)
     }
+    if let expected, sequence < expected {
+      lateCount = sequence == lastLate + 1 ? lateCount + 1 : 1
+      lastLate = sequence
+      return lateCount >= JitterBuffer.lateRun ? doubt(sequence, datagram, arrival, pool) : .late
+    }
+    if aside != nil { dropAside(pool) }
+    lateCount = 0
     _ = extender.extend(number)
-    if ahead == 0, head == waiting.count {
-      step()
+    if sequence == expected, head == waiting.count {
+      step(timestamp)
       return .next
     }
-    return hold(sequence, datagram, arrival)
+    return hold(sequence, timestamp, datagram, arrival, pool)
   }
 
-  private mutating func receiveFarOff(
-    _ number: SequenceNumber, _ sequence: Int64, _ datagram: Span<UInt8>, _ arrival: Instant
-  ) -> Admission {
+  /// A packet that does not belong to the order: the first is kept aside, the next confirms or replaces it.
+  private mutating func doubt(_ sequence: Int64, _ datagram: Span<UInt8>, _ arrival: Instant, _ pool: BufferPool) -> Admission {
     if let candidate = aside {
+      let number = SequenceNumber(UInt16(truncatingIfNeeded: sequence))
       let distance = number.distance(after: SequenceNumber(UInt16(truncatingIfNeeded: candidate.sequence)))
       if distance == 0 { return .duplicate }
-      if distance > 0, distance < 16 {
-        // Confirmed: the candidate and this packet begin the new order.
-        isRestarting = true
-        _ = hold(candidate.sequence + Int64(distance), datagram, arrival, restarted: true)
+      if abs(distance) < JitterBuffer.confirmation {
+        confirming = Held(sequence: sequence, arrival: arrival, datagram: JitterBuffer.copy(datagram, pool))
         return .held
       }
+      dropAside(pool)
     }
-    dropAside()
-    var copy = spare.popLast() ?? []
-    copy.append(copying: datagram, 0..<datagram.count)
-    aside = Held(sequence: sequence, arrival: arrival, datagram: copy)
+    aside = Held(sequence: sequence, arrival: arrival, datagram: JitterBuffer.copy(datagram, pool))
     return .probation
   }
 
   private mutating func hold(
-    _ sequence: Int64, _ datagram: Span<UInt8>, _ arrival: Instant, restarted: Bool = false
+    _ sequence: Int64, _ timestamp: RTPTimestamp, _ datagram: Span<UInt8>, _ arrival: Instant, _ pool: BufferPool
   ) -> Admission {
+    history.note(sequence, timestamp)
     var place = waiting.count
-    if !restarted {
-      while place > head, waiting[place - 1].sequence >= sequence {
-        if waiting[place - 1].sequence == sequence { return .duplicate }
-        place -= 1
-      }
-    }
-    var copy = spare.popLast() ?? []
-    copy.append(copying: datagram, 0..<datagram.count)
-    waitingBytes += copy.count
-    if restarted {
-      waitingAfterRestart.append(Held(sequence: sequence, arrival: arrival, datagram: copy))
-    } else {
-      waiting.insert(Held(sequence: sequence, arrival: arrival, datagram: copy), at: place)
-    }
-    return .held
+    while place > head, waiting[place - 1].sequence > sequence { place -= 1 }
+    let isOutOfOrder = place < waiting.count
+    insert(Held(sequence: sequence, arrival: arrival, datagram: JitterBuffer.copy(datagram, pool)), at: place)
+    return isOutOfOrder ? .heldOutOfOrder : .held
   }
 
-  /// The packets that confirmed a restart, to be ordered once the old ones are released.
-  private var waitingAfterRestart: [Held] = []
+  private mutating func insert(_ packet: consuming Held, at place: Int) {
+    waitingBytes += packet.datagram.capacity
+    if head == waiting.count || holeSince.map({ packet.arrival < $0 }) == true { holeSince = packet.arrival }
+    waiting.insert(packet, at: place)
+  }
 
-  /// The candidate was a stray packet: it is told by `popStray`.
-  private mutating func dropAside() {
+  /// The candidate was a stray packet: it is told by `takeStrays`.
+  private mutating func dropAside(_ pool: BufferPool) {
     guard let stray = aside else { return }
     strays += 1
-    recycle(stray.datagram)
     aside = nil
+    pool.give(stray.datagram)
   }
 
-  /// Packets that were kept aside and denied since the last `takeStrays`.
-  private var strays = 0
+  /// How many packets that were kept aside have been denied since the last call.
   package mutating func takeStrays() -> Int {
     defer { strays = 0 }
     return strays
@@ -160,76 +191,84 @@ package struct JitterBuffer: Sendable {
 
   /// What is due in order at `now`: waiting packets whose turn has come, and holes given up. Call until nil.
   package mutating func popReady(at now: Instant) -> Release? {
-    guard let expected else { return nil }
-    guard head < waiting.count else {
-      compact()
-      return isRestarting ? restart() : nil
+    guard head < waiting.count else { return confirming == nil ? nil : restart() }
+    if expected == nil {
+      guard let beganAt, now >= beganAt + patience || isFull || confirming != nil else { return nil }
+      expected = waiting[head].sequence
     }
     let first = waiting[head].sequence
     if first == expected {
-      step()
-      head += 1
-      let held = waiting[head - 1]
-      waiting[head - 1].datagram = []
-      waitingBytes -= held.datagram.count
-      if head == waiting.count {
-        compact()
-      } else if head >= 256 {
-        waiting.removeFirst(head)
-        head = 0
-      }
-      return .packet(held)
+      expected = first + 1
+      return .packet(takeFirst())
     }
-    let isDue = now >= waiting[head].arrival + deadline
-    guard isDue || isRestarting || waiting.count - head > capacity || waitingBytes > maximumBytes else { return nil }
-    let lost = first - expected
-    for _ in 0..<min(lost, 64) { history <<= 1 }
-    self.expected = first
+    if holeSince == nil { holeSince = waiting[head...].reduce(waiting[head].arrival) { min($0, $1.arrival) } }
+    guard isFull || confirming != nil || holeSince.map({ now >= $0 + deadline }) == true else { return nil }
+    let lost = first - (expected ?? first)
+    expected = first
     return .lost(count: lost)
   }
 
-  private mutating func compact() {
-    waiting.removeAll(keepingCapacity: true)
-    head = 0
+  private var isFull: Bool { waiting.count - head > capacity || waitingBytes > maximumBytes }
+
+  private mutating func takeFirst() -> Held {
+    // Swapped out, so that nothing else refers to its bytes.
+    var taken = Held(sequence: 0, arrival: Instant(nanoseconds: 0), datagram: [])
+    swap(&taken, &waiting[head])
+    waitingBytes -= taken.datagram.capacity
+    head += 1
+    holeSince = nil
+    if head == waiting.count {
+      waiting.removeAll(keepingCapacity: true)
+      head = 0
+    } else if head >= 256 {
+      waiting.removeFirst(head)
+      head = 0
+    }
+    return taken
   }
 
+  /// The order begins anew as it once began: with the candidate, the packet that confirmed it, and what comes soon after.
   private mutating func restart() -> Release {
-    isRestarting = false
-    history = 0
     extender = SequenceExtender()
-    var first = Int64.max
-    var packets = waitingAfterRestart
-    waitingAfterRestart.removeAll(keepingCapacity: true)
-    if let candidate = aside {
-      packets.insert(candidate, at: 0)
-      aside = nil
+    history = PacketHistory()
+    expected = nil
+    lateCount = 0
+    beganAt = aside?.arrival
+    let first = aside
+    let second = confirming
+    aside = nil
+    confirming = nil
+    for packet in [first, second] {
+      guard var packet else { continue }
+      packet.sequence = extender.extend(SequenceNumber(UInt16(truncatingIfNeeded: packet.sequence)))
+      insert(packet, at: waiting.firstIndex { $0.sequence > packet.sequence } ?? waiting.count)
     }
-    for i in packets.indices {
-      let sequence = extender.extend(SequenceNumber(UInt16(truncatingIfNeeded: packets[i].sequence)))
-      packets[i].sequence = sequence
-      first = min(first, sequence)
-    }
-    waiting = packets.sorted { $0.sequence < $1.sequence }
-    waitingBytes = waiting.reduce(0) { $0 + $1.datagram.count }
-    head = 0
-    expected = first
     return .restarted
   }
 
-  private mutating func step() {
-    expected = (expected ?? 0) + 1
-    history = history << 1 | 1
+  /// The expected packet has come.
+  private mutating func step(_ timestamp: RTPTimestamp) {
+    guard let sequence = expected else { return }
+    history.note(sequence, timestamp)
+    expected = sequence + 1
   }
 
   // MARK: Commands
 
-  /// Gives up every hole at once: what waits is released in order. For the end of a stream.
+  /// Gives up every hole at once: what waits is released in order. For the end of a stream; call until nil.
   package mutating func popFlushing() -> Release? { popReady(at: Instant(nanoseconds: .max)) }
 
-  /// Takes back a released packet's storage.
-  package mutating func recycle(_ bytes: consuming [UInt8]) {
-    guard spare.count < 64 else { return }
-    bytes.removeAll(keepingCapacity: true)
-    spare.append(bytes)
+  /// Gives back the packet that is still aside at the end of a stream; answers whether there was one.
+  package mutating func takeAside(pool: BufferPool) -> Bool {
+    guard let packet = aside else { return false }
+    aside = nil
+    pool.give(packet.datagram)
+    return true
+  }
+
+  private static func copy(_ datagram: Span<UInt8>, _ pool: BufferPool) -> [UInt8] {
+    var copy = pool.take(atLeast: datagram.count)
+    copy.append(copying: datagram, 0..<datagram.count)
+    return copy
   }
 }

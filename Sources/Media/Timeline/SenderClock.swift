@@ -1,70 +1,116 @@
-package import Ground
+import Ground
 package import RTCP
 
 /// Keeps one RTP clock's sender reports (RFC 3550 §6.4.1), to tell how it lies against another clock of the same sender.
 ///
 /// Only reports that lie near each other in the sender's wall-clock time are compared, and the median of the comparisons is the answer:
 /// a single absurd report changes nothing, and senders whose reports run at a wrong rate on all streams alike (GStreamer's webrtcbin
-/// does) still come out right.
+/// does) still come out right. Old reports are forgotten, so that the answer follows clocks that drift apart. A report whose wall-clock
+/// time leaps is believed once the next one agrees with it: the sender's wall clock was set then, and all before is forgotten.
 package struct SenderClock: Sendable {
-  private static let capacity = 20
+  private static let capacity = 25
+  fileprivate static let memory: Int64 = 25_000_000_000
+  private static let longestReach: Int64 = 10_000_000_000
+  /// Reports within this time are taken together, so that the noise in each counts less.
+  private static let neighbourhood: Int64 = 2_500_000_000
+  private static let shortestReach: Int64 = 50_000_000
+  /// What a report may be wrong by, because it is made from the last packet's time.
+  private static let noise: Int64 = 30_000_000
 
   private struct Sample: Sendable {
     /// NTP time minus media time since the origin, in nanoseconds.
     var offset: Int64
     var ntp: Int64
+
+    /// Whether the wall clock went on from `other` as clocks do. Reports may overtake each other a little.
+    func follows(_ other: Sample) -> Bool { ntp - other.ntp > -1_000_000_000 && ntp - other.ntp <= SenderClock.memory }
   }
 
-  private let rate: ClockRate
-  private let originTicks: Int64
   private var samples: [Sample] = []
+  /// A report whose wall-clock time does not follow the last one's.
+  private var leapt: Sample?
 
-  package init(rate: ClockRate, originTicks: Int64) {
-    self.rate = rate
-    self.originTicks = originTicks
-  }
+  /// A clock without reports.
+  package init() {}
 
+  /// How many reports are kept.
   package var count: Int { samples.count }
 
-  /// Takes in a report whose RTP timestamp has been extended. A repeated one is ignored; one that goes back in NTP time by more than a
-  /// second means that the sender's wall clock was set, and all before it is forgotten.
-  package mutating func observe(ticks: Int64, ntp: NTPTimestamp) {
-    let nanoseconds = ntp.nanoseconds
-    guard ntp.value != 0, samples.last?.ntp != nanoseconds else { return }
-    if let last = samples.last, nanoseconds < last.ntp - 1_000_000_000 { samples.removeAll(keepingCapacity: true) }
+  /// The RTP clock jumped, and its origin lies so many nanoseconds later on the wall clock: reports from before are made to fit.
+  package mutating func shift(by amount: Int64) {
+    for i in samples.indices { samples[i].offset &+= amount }
+  }
+
+  private mutating func forget() {
+    samples.removeAll(keepingCapacity: true)
+    leapt = nil
+  }
+
+  /// Takes in a report that gives media time `media`, in nanoseconds since the clock's origin. A repeated one is ignored, and one without
+  /// a wall clock (NTP 0).
+  package mutating func observe(media: Int64, ntp: NTPTimestamp) {
+    let sample = Sample(offset: ntp.nanoseconds &- media, ntp: ntp.nanoseconds)
+    guard ntp.value != 0, samples.last?.ntp != sample.ntp else { return }
+    if let last = samples.last, !sample.follows(last) {
+      guard let first = leapt, sample.follows(first), sample.ntp != first.ntp else {
+        leapt = sample
+        return
+      }
+      forget()
+      samples.append(first)
+    }
+    leapt = nil
+    samples.removeAll { sample.ntp - $0.ntp > SenderClock.memory }
     if samples.count == SenderClock.capacity { samples.removeFirst() }
-    samples.append(Sample(offset: nanoseconds &- rate.span(ofTicks: ticks - originTicks).nanoseconds, ntp: nanoseconds))
+    samples.append(sample)
   }
 
   /// Media time zero of this clock minus that of `other`, by the sender's wall clock, in nanoseconds; nil without comparable reports.
   package func offset(from other: SenderClock) -> Int64? {
+    // Each report of the clock that has fewer counts once, so that an absurd one is one among many.
+    let isFewer = samples.count <= other.samples.count
+    let (fewer, more) = isFewer ? (self, other) : (other, self)
     let reach = min(reach, other.reach)
     var differences: [Int64] = []
-    for sample in samples {
-      if let near = other.nearest(to: sample.ntp, within: reach) { differences.append(sample.offset &- near.offset) }
+    differences.reserveCapacity(fewer.samples.count)
+    for sample in fewer.samples {
+      guard let near = more.offset(near: sample.ntp, within: reach) else { continue }
+      differences.append(isFewer ? sample.offset &- near : near &- sample.offset)
     }
-    for sample in other.samples {
-      if let near = nearest(to: sample.ntp, within: reach) { differences.append(near.offset &- sample.offset) }
-    }
-    return differences.isEmpty ? nil : median(differences)
+    return SenderClock.median(&differences)
   }
 
-  /// How far apart two reports may be to be compared: ten seconds, in which a real oscillator goes wrong by some milliseconds, or next to
-  /// nothing where this clock's own reports contradict each other.
+  /// How far apart two reports may be to be compared: ten seconds, in which a real oscillator goes wrong by some milliseconds, and the
+  /// less the more this clock's own reports contradict each other.
   private var reach: Int64 {
-    guard let first = samples.first, let last = samples.last, last.ntp - first.ntp > 200_000_000 else { return 10_000_000_000 }
-    let wrong = abs(last.offset - first.offset)
-    return wrong > 2_000_000 + (last.ntp - first.ntp) / 500 ? 50_000_000 : 10_000_000_000
+    // By how much, in billionths, the reports run at another rate than the wall clock.
+    var rates: [Int64] = []
+    rates.reserveCapacity(samples.count)
+    for (first, second) in zip(samples, samples.dropFirst()) where second.ntp - first.ntp > 200_000_000 {
+      let wrong = abs(second.offset - first.offset) - SenderClock.noise
+      rates.append(wrong > 0 ? Int64(Double(wrong) / Double(second.ntp - first.ntp) * 1e9) : 0)
+    }
+    // The lower middle one: among two a single absurd report must not count.
+    rates.sort()
+    guard !rates.isEmpty, case let rate = rates[(rates.count - 1) / 2], rate > 0 else { return SenderClock.longestReach }
+    // As far as the wrong rate makes 5 ms of it.
+    let tolerated = 5_000_000 * 1e9 / Double(rate)
+    return Int64(min(max(tolerated, Double(SenderClock.shortestReach)), Double(SenderClock.longestReach)))
   }
 
-  private func nearest(to ntp: Int64, within reach: Int64) -> Sample? {
+  private static func median(_ values: inout [Int64]) -> Int64? {
+    guard !values.isEmpty else { return nil }
+    values.sort()
+    let middle = values.count / 2
+    return values.count % 2 == 1 ? values[middle] : values[middle - 1] + (values[middle] - values[middle - 1]) / 2
+  }
+
+  /// What the reports about that time say: the median of those around it, else the nearest one.
+  private func offset(near ntp: Int64, within reach: Int64) -> Int64? {
+    let neighbourhood = min(reach, SenderClock.neighbourhood)
+    var near = samples.filter { abs($0.ntp - ntp) <= neighbourhood }.map(\.offset)
+    if let middle = SenderClock.median(&near) { return middle }
     guard let best = samples.min(by: { abs($0.ntp - ntp) < abs($1.ntp - ntp) }), abs(best.ntp - ntp) <= reach else { return nil }
-    return best
-  }
-
-  private func median(_ values: [Int64]) -> Int64 {
-    let sorted = values.sorted()
-    let middle = sorted.count / 2
-    return sorted.count % 2 == 1 ? sorted[middle] : sorted[middle - 1] + (sorted[middle] - sorted[middle - 1]) / 2
+    return best.offset
   }
 }

@@ -20,8 +20,10 @@ package struct KeyFrameRequest: Sendable {
   private var packetsSinceRequest = 0
   private var silent = 0
 
+  /// Nothing is needed yet.
   package init() {}
 
+  /// Whether a key frame is needed.
   package var isPending: Bool { isNeeded }
 
   /// A key frame is needed from now on. While one is needed already, nothing changes.
@@ -33,11 +35,13 @@ package struct KeyFrameRequest: Sendable {
     silent = 0
   }
 
+  /// The key frame has come.
   package mutating func satisfied() {
     isNeeded = false
     due = nil
   }
 
+  /// The sender is there: a packet of the track came.
   @inline(__always) package mutating func packetArrived() { packetsSinceRequest += 1 }
 
   /// When to ask next, or nil.

@@ -15,12 +15,15 @@ package struct ReceptionStatistics: Sendable {
   private var jitter16: Int64 = 0
   private var lastReport: (ntp: NTPTimestamp, arrival: Instant)?
 
+  /// Statistics of a stream that has not begun, whose timestamps run at `rate`.
   package init(rate: ClockRate) { self.rate = rate }
 
   /// Interarrival jitter in milliseconds.
   package var jitterMilliseconds: Double { Double(jitter16) / 16 * 1000 / Double(rate.hertz) }
+  /// Whether a packet has come.
   package var hasReceived: Bool { base != nil }
 
+  /// Takes in one packet of the stream, duplicates and late ones too (RFC 3550 appendix A.3), but none that may be another stream's.
   package mutating func observe(_ number: SequenceNumber, _ timestamp: RTPTimestamp, at arrival: Instant) {
     let sequence = extender.extend(number)
     if base == nil {
@@ -29,8 +32,9 @@ package struct ReceptionStatistics: Sendable {
     }
     highest = max(highest, sequence)
     received += 1
+    let (seconds, rest) = arrival.nanoseconds.quotientAndRemainder(dividingBy: 1_000_000_000)
     // 2^32 ticks wrap like the timestamps do, so the difference is right across wraps.
-    let ticks = Int64(truncatingIfNeeded: arrival.nanoseconds / 1_000) &* Int64(rate.hertz) / 1_000_000
+    let ticks = Int64(truncatingIfNeeded: seconds &* UInt64(rate.hertz) &+ rest &* UInt64(rate.hertz) / 1_000_000_000)
     let now = Int64(Int32(truncatingIfNeeded: ticks &- Int64(timestamp.value)))
     if let before = transit {
       let d = Int64(Int32(truncatingIfNeeded: now &- before)).magnitude
@@ -40,6 +44,7 @@ package struct ReceptionStatistics: Sendable {
     transit = now
   }
 
+  /// Takes in a sender report, whose age the next block tells.
   package mutating func observe(_ report: SenderReport, at arrival: Instant) { lastReport = (report.ntp, arrival) }
 
   /// The block for the next report; begins a new interval.

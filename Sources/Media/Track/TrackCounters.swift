@@ -31,34 +31,48 @@ package enum PacketDiscard: Int, Sendable, CaseIterable {
   /// Another SSRC on the track's payload type while the track's own was sending.
   case foreignSSRC
 
+  /// As the control API spells it.
   package var name: String { "\(self)" }
 }
 
 /// A track's numbers. `packetsReceived` is, at any time, the sum of `packetsInFrames`, `discarded` and what is waiting.
 package struct TrackCounters: Sendable, Equatable {
+  /// Packets that belong to the track, whatever became of them.
   package var packetsReceived: UInt64 = 0
+  /// Bytes of those packets, from the RTP header on.
   package var bytesReceived: UInt64 = 0
   /// Numbers that never came, or came too late.
   package var packetsLost: UInt64 = 0
+  /// Packets that came after one with a higher number.
   package var packetsReordered: UInt64 = 0
   /// Packets of frames that were given out.
   package var packetsInFrames: UInt64 = 0
+  /// Frames that were given out.
   package var frames: UInt64 = 0
+  /// Video key frames among them.
   package var keyFrames: UInt64 = 0
   /// Whole or partial frames that were not given out.
   package var framesDropped: UInt64 = 0
+  /// Holes in the media that were told, and how long they were together.
   package var gaps: UInt64 = 0
   package var gapDuration = TimeSpan.zero
+  /// Key frames asked for.
   package var pliSent: UInt64 = 0
+  /// Sender reports about the track.
   package var senderReports: UInt64 = 0
+  /// How often the track went on under another SSRC.
   package var ssrcChanges: UInt64 = 0
   /// By `PacketDiscard.rawValue`.
   package private(set) var discarded = [UInt64](repeating: 0, count: PacketDiscard.allCases.count)
 
+  /// All zero.
   package init() {}
 
+  /// Counts packets that are in no frame.
   package mutating func discard(_ cause: PacketDiscard, _ packets: Int = 1) { discarded[cause.rawValue] += UInt64(packets) }
+  /// Packets discarded for one cause.
   package func discarded(_ cause: PacketDiscard) -> UInt64 { discarded[cause.rawValue] }
+  /// Packets discarded for any cause.
   package var packetsDiscarded: UInt64 { discarded.reduce(0, +) }
 
   /// A frame that had been given out did not reach the file after all.

@@ -10,31 +10,33 @@ extension TrackReceiver {
     while let release = jitter.popReady(at: now) { handle(release, clock: &clock, pool: pool) }
   }
 
-  mutating func handle(_ release: JitterBuffer.Release, clock: inout ParticipantClock, pool: BufferPool) {
-    switch release {
-    case .packet(let held):
-      let bytes = held.datagram.span
-      // It parsed when it came; the copy cannot differ.
-      if let packet = try? RTPPacket(parsing: bytes) {
-        process(packet, datagram: bytes, at: held.arrival, clock: &clock, pool: pool)
-      } else {
-        counters.discard(.malformedPayload)
+  mutating func handle(_ release: consuming JitterBuffer.Release, clock: inout ParticipantClock, pool: BufferPool) {
+    switch consume release {
+    case .packet(var held):
+      // Taken out, so that the pool gets it from its only owner.
+      var datagram: [UInt8] = []
+      swap(&datagram, &held.datagram)
+      do {
+        let bytes = datagram.span
+        // It parsed when it came; the copy cannot differ.
+        if let packet = try? RTPPacket(parsing: bytes) {
+          process(packet, datagram: bytes, at: held.arrival, clock: &clock, pool: pool)
+        } else {
+          counters.discard(.malformedPayload)
+        }
       }
-      jitter.recycle(held.datagram)
+      pool.give(consume datagram)
     case .lost(let count):
       counters.packetsLost += UInt64(count)
-      lostSinceFrame += count
-      if codec.kind == .video {
-        if assembler.isAssembling { dropAssembly(.incompleteFrame, pool: pool) }
-        gate.hole()
-      }
-    case .restarted:
+      missing.packets += count
       dropAssembly(.incompleteFrame, pool: pool)
-      clock.settleNow(clockIndex)
-      placeWaiting(clock: &clock)
-      clock.restart(clockIndex)
+      gate.missing(packets: count)
+    case .restarted:
+      // Whether the clock goes on, its timestamps will tell.
+      dropAssembly(.incompleteFrame, pool: pool)
       statistics = ReceptionStatistics(rate: codec.clockRate)
-      if codec.kind == .video { gate.hole() }
+      missing.hasDropped = true
+      gate.missing(packets: .max / 2)
     }
   }
 
@@ -46,7 +48,16 @@ extension TrackReceiver {
       counters.discard(.paddingOnly)
       return
     }
-    let ticks = clock.observe(clockIndex, timestamp: packet.timestamp, arrival: arrival)
+    let ticks: Int64
+    if let observed = clock.observe(clockIndex, timestamp: packet.timestamp, arrival: arrival) {
+      ticks = observed
+    } else {
+      // The RTP clock jumped: what is from before it is placed by what it was.
+      dropAssembly(.incompleteFrame, pool: pool)
+      clock.settleNow(clockIndex)
+      placeWaiting(clock: &clock)
+      ticks = clock.begin(clockIndex, timestamp: packet.timestamp, arrival: arrival)
+    }
     switch codec.kind {
     case .audio: processOpus(packet, datagram: datagram, ticks: ticks, at: arrival, clock: &clock, pool: pool)
     case .video: processVP8(packet, datagram: datagram, ticks: ticks, at: arrival, clock: &clock, pool: pool)
@@ -59,9 +70,10 @@ extension TrackReceiver {
     guard let opus = try? OpusPacket(parsing: datagram.extracting(packet.payloadStart..<packet.payloadEnd)) else {
       counters.discard(.malformedPayload)
       counters.framesDropped += 1
+      missing.hasDropped = true
       return
     }
-    var bytes = pool.take()
+    var bytes = pool.take(atLeast: packet.payloadCount)
     bytes.append(copying: datagram, packet.payloadStart..<packet.payloadEnd)
     give(
       PlacedFrame(bytes: bytes, place: 0, arrival: arrival, packets: 1, isKey: true, duration: opus.duration, size: nil),
@@ -73,74 +85,77 @@ extension TrackReceiver {
   ) {
     guard let descriptor = try? VP8PayloadDescriptor(parsing: datagram, from: packet.payloadStart, to: packet.payloadEnd) else {
       counters.discard(.malformedPayload)
-      if assembler.isAssembling { dropAssembly(.incompleteFrame, pool: pool) }
-      lostPart(at: arrival)
+      dropAssembly(.incompleteFrame, pool: pool)
+      lostPart()
       return
     }
-    if assembler.beginsAnother(packet, descriptor) {
-      if descriptor.startsFrame, packet.timestamp != assembler.timestamp {
-        // No packet is missing in between, so the frame is whole: its sender sets no marker.
-        completeVP8(clock: &clock, pool: pool)
-      } else {
-        dropAssembly(.incompleteFrame, pool: pool)
-        lostPart(at: arrival)
-      }
+    switch assembler.relation(of: packet, descriptor) {
+    case .continues: break
+    case .follows: completeVP8(clock: &clock, pool: pool)
+    case .breaksOff: dropAssembly(.incompleteFrame, pool: pool)
     }
-    if !assembler.isAssembling, assembler.bytes.capacity == 0 { assembler.reset(storage: pool.take()) }
-    switch assembler.receive(packet, descriptor, datagram: datagram, at: arrival) {
+    switch assembler.receive(packet, descriptor, datagram: datagram, ticks: ticks, at: arrival, pool: pool) {
     case .pending: break
     case .whole: completeVP8(clock: &clock, pool: pool)
     case .orphaned:
       counters.discard(.incompleteFrame)
       // The frame's last packet tells that a frame is gone, once.
       if packet.marker { counters.framesDropped += 1 }
-      lostPart(at: arrival)
-    case .malformed:
-      dropAssembly(.oversized, pool: pool)
-      lostPart(at: arrival)
+      lostPart()
+    case .oversized: dropAssembly(.oversized, pool: pool)
     }
+  }
+
+  /// Whether the packet is the first of a key frame (RFC 7741 §4.3: P is 0).
+  static func beginsKeyFrame(_ packet: RTPPacket, _ datagram: Span<UInt8>) -> Bool {
+    guard let descriptor = try? VP8PayloadDescriptor(parsing: datagram, from: packet.payloadStart, to: packet.payloadEnd),
+      descriptor.startsFrame
+    else { return false }
+    return datagram[packet.payloadStart + descriptor.count] & 1 == 0
   }
 
   /// Something of the stream is not usable: what refers to it is not either.
-  private mutating func lostPart(at now: Instant) {
-    gate.hole()
+  private mutating func lostPart() {
+    missing.hasDropped = true
+    gate.missing(packets: 1)
   }
 
+  /// The frame that is being assembled cannot become whole.
   mutating func dropAssembly(_ cause: PacketDiscard, pool: BufferPool) {
-    guard assembler.isAssembling else { return }
-    counters.discard(cause, assembler.packets)
-    counters.framesDropped += 1
-    if let descriptor = assembler.descriptor { gate.lost(descriptor) }
-    recycleAssembly(pool: pool)
+    guard let frame = assembler.takeFrame() else { return }
+    gate.lost(frame.descriptor)
+    drop(frame, cause, pool: pool)
   }
 
-  private mutating func recycleAssembly(pool: BufferPool) {
-    var bytes = assembler.bytes
-    assembler.reset(storage: [])
-    bytes.removeAll(keepingCapacity: true)
-    assembler.reset(storage: bytes)
+  private mutating func drop(_ frame: VP8Assembler.Frame, _ cause: PacketDiscard, pool: BufferPool) {
+    counters.discard(cause, frame.packets)
+    counters.framesDropped += 1
+    missing.hasDropped = true
+    seesKeyFrame = false
+    pool.give(frame.bytes)
   }
 
   private mutating func completeVP8(clock: inout ParticipantClock, pool: BufferPool) {
-    guard let descriptor = assembler.descriptor, let header = try? VP8FrameHeader(parsing: assembler.bytes.span),
-      header.firstPartitionBytes <= assembler.bytes.count
+    guard let frame = assembler.takeFrame() else { return }
+    guard let header = try? VP8FrameHeader(parsing: frame.bytes.span), header.headBytes + header.firstPartitionBytes <= frame.bytes.count
     else {
-      dropAssembly(.malformedPayload, pool: pool)
-      gate.hole()
+      gate.missing(packets: 1)
+      drop(frame, .malformedPayload, pool: pool)
       return
     }
-    let arrival = assembler.arrival
-    switch gate.judge(descriptor, isKey: header.isKey) {
+    switch gate.judge(frame.descriptor, isKey: header.isKey) {
     case .pass: break
     case .awaitingKeyFrame:
-      refuseAssembly(.awaitingKeyFrame, pool: pool)
-      keyFrameRequest.need(at: arrival)
+      drop(frame, .awaitingKeyFrame, pool: pool)
+      keyFrameRequest.need(at: frame.arrival)
       return
     case .brokenReference:
-      refuseAssembly(.brokenReference, pool: pool)
-      keyFrameRequest.need(at: arrival)
+      drop(frame, .brokenReference, pool: pool)
+      keyFrameRequest.need(at: frame.arrival)
       return
     }
+    // Only padding was lost.
+    if gate.holeWasEmpty, !missing.hasDropped { missing.packets = 0 }
     if header.isKey {
       keyFrameRequest.satisfied()
       if let now = header.size, now != size {
@@ -148,50 +163,41 @@ extension TrackReceiver {
         outputs.append(.resized(now))
       }
     }
-    let packets = assembler.packets
-    let ticks = clock.ticks(clockIndex, assembler.timestamp)
-    let bytes = assembler.bytes
-    assembler.reset(storage: pool.take())
     give(
       PlacedFrame(
-        bytes: bytes, place: 0, arrival: arrival, packets: packets, isKey: header.isKey, duration: .zero, size: header.size),
-      ticks: ticks, clock: &clock)
-  }
-
-  /// A whole frame that may not be given out.
-  private mutating func refuseAssembly(_ cause: PacketDiscard, pool: BufferPool) {
-    counters.discard(cause, assembler.packets)
-    counters.framesDropped += 1
-    recycleAssembly(pool: pool)
+        bytes: frame.bytes, place: 0, arrival: frame.arrival, packets: frame.packets, isKey: header.isKey, duration: .zero,
+        size: header.size), ticks: frame.ticks, clock: &clock)
   }
 
   /// Gives a frame out, or keeps it until the clock has settled.
   private mutating func give(_ frame: consuming PlacedFrame, ticks: Int64, clock: inout ParticipantClock) {
     packetsWaiting += frame.packets
-    let lost = lostSinceFrame
-    lostSinceFrame = 0
+    let missing = missing
+    self.missing = Missing()
     if unplaced.isEmpty, clock.isSettled(clockIndex) {
-      place(frame, ticks: ticks, lostBefore: lost, clock: &clock)
+      place(frame, ticks: ticks, missing: missing, clock: &clock)
       return
     }
-    unplacedBytes += frame.bytes.count
-    unplaced.append(Unplaced(frame: frame, ticks: ticks, lostBefore: lost))
-    if unplacedBytes > TrackReceiver.maximumUnplacedBytes { clock.settleNow(clockIndex) }
+    unplacedBytes += frame.bytes.capacity
+    unplaced.append(Unplaced(frame: frame, ticks: ticks, missing: missing))
+    if unplacedBytes > TrackReceiver.maximumUnplacedBytes || unplaced.count >= TrackReceiver.maximumUnplacedFrames {
+      clock.settleNow(clockIndex)
+    }
     placeWaiting(clock: &clock)
   }
 
   mutating func placeWaiting(clock: inout ParticipantClock) {
     guard !unplaced.isEmpty, clock.isSettled(clockIndex) else { return }
     let waiting = unplaced
-    unplaced.removeAll(keepingCapacity: waiting.count < 64)
+    unplaced = []
     unplacedBytes = 0
-    for item in waiting { place(item.frame, ticks: item.ticks, lostBefore: item.lostBefore, clock: &clock) }
+    for item in waiting { place(item.frame, ticks: item.ticks, missing: item.missing, clock: &clock) }
   }
 
-  private mutating func place(_ frame: consuming PlacedFrame, ticks: Int64, lostBefore: Int64, clock: inout ParticipantClock) {
+  private mutating func place(_ frame: consuming PlacedFrame, ticks: Int64, missing: Missing, clock: inout ParticipantClock) {
     frame.place = clock.place(clockIndex, ticks: ticks)
-    if let end = lastPlaceEnd, lostBefore > 0, frame.place > end + 1_000_000 {
-      outputs.append(.gap(from: end, to: frame.place, packetsLost: lostBefore))
+    if let end = lastPlaceEnd, !missing.isNothing, frame.place > end + 1_000_000 {
+      outputs.append(.gap(from: end, to: frame.place, packetsLost: missing.packets))
     }
     lastPlaceEnd = frame.place + frame.duration.nanoseconds
     outputs.append(.frame(frame))

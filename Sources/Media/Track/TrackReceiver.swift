@@ -7,14 +7,19 @@ package import Timeline
 
 /// A whole, decodable frame with its place on our clock.
 package struct PlacedFrame: Sendable {
+  /// The frame as its codec defines it, in storage of the pool: give it back when it is written.
   package var bytes: [UInt8]
-  /// When it was captured, on our clock, in nanoseconds.
+  /// When it was captured, on our clock, in nanoseconds. Rises by a millisecond at least from one frame of a track to the next.
   package var place: Int64
   /// When its first packet came.
   package var arrival: Instant
+  /// How many packets it came in.
   package var packets: Int
+  /// Whether decoding can start here; true for every audio frame.
   package var isKey: Bool
+  /// How long it lasts where the codec says so; zero for pictures.
   package var duration: TimeSpan
+  /// The size that a video key frame declares.
   package var size: PictureSize?
 }
 
@@ -29,44 +34,67 @@ package enum TrackOutput: Sendable {
 
 /// One stream of one participant: packets in, placed frames out.
 package struct TrackReceiver: Sendable {
+  /// What the stream carries.
   package let codec: Codec
+  /// The track's index in its participant's clock.
   package let clockIndex: Int
+  /// The stream's SSRC, once known.
   package internal(set) var ssrc: SSRC?
+  /// The track's numbers. At any time `packetsReceived` is `packetsInFrames` + all discarded + `packetsPending`.
   package internal(set) var counters = TrackCounters()
+  /// What the last video key frame declared.
   package internal(set) var size: PictureSize?
+  /// When a packet last came.
   package internal(set) var lastPacketAt: Instant?
+  /// What receiver reports say.
   package internal(set) var statistics: ReceptionStatistics
+  /// Whether a key frame must be asked for.
   package internal(set) var keyFrameRequest = KeyFrameRequest()
 
+  let deadline: TimeSpan
   var jitter: JitterBuffer
   var assembler = VP8Assembler()
   var gate = VP8Gate()
+  /// Before the gate is open: a key frame's first packet has come.
+  var seesKeyFrame = false
   /// Whole frames that wait for the clock to settle.
   var unplaced: [Unplaced] = []
   var unplacedBytes = 0
   /// In the order of the stream; taken from `outputHead`.
   var outputs: [TrackOutput] = []
   var outputHead = 0
-  /// Where the stream broke off, until it goes on: the last frame's end and what was lost.
-  var openGap: (from: Int64, packetsLost: Int64)?
-  var lostSinceFrame: Int64 = 0
+  /// What is missing since the last frame that was given out.
+  var missing = Missing()
+  /// Where the last placed frame ends on our clock; nil before the first of an SSRC.
   var lastPlaceEnd: Int64?
-  /// Packets inside `outputs` and `unplaced`.
+  /// Packets of whole frames that wait for the clock to settle, or to be taken by `popOutput`.
   package internal(set) var packetsWaiting = 0
+
+  struct Missing: Sendable {
+    /// Numbers that were given up.
+    var packets: Int64 = 0
+    /// Packets came that no frame could be made of.
+    var hasDropped = false
+    var isNothing: Bool { packets == 0 && !hasDropped }
+  }
 
   struct Unplaced: Sendable {
     var frame: PlacedFrame
     var ticks: Int64
-    var lostBefore: Int64
+    var missing: Missing
   }
 
   /// What may wait for the clock: three seconds of a very fat stream.
   static let maximumUnplacedBytes = 16 << 20
+  static let maximumUnplacedFrames = 4096
 
+  /// A track of `codec`, whose clock is the participant's `clockIndex`. Without an SSRC, `latch` tells it. A missing packet is waited for
+  /// until `deadline` after the first that overtook it.
   package init(codec: Codec, clockIndex: Int, ssrc: SSRC?, deadline: TimeSpan = .milliseconds(500)) {
     self.codec = codec
     self.clockIndex = clockIndex
     self.ssrc = ssrc
+    self.deadline = deadline
     statistics = ReceptionStatistics(rate: codec.clockRate)
     jitter = JitterBuffer(deadline: deadline)
   }
@@ -76,7 +104,10 @@ package struct TrackReceiver: Sendable {
   /// Packets received that are neither in a frame given out nor discarded yet.
   package var packetsPending: Int { jitter.count + assembler.packets + packetsWaiting }
 
-  /// When `advance` has something to do, or nil.
+  /// Bytes kept for packets and frames that wait.
+  package var keptBytes: Int { jitter.keptBytes + assembler.byteCount + unplacedBytes }
+
+  /// When `advance` has something to do for missing packets, or nil. Frames that wait for the clock are looked after at every `advance`.
   package var nextDeadline: Instant? { jitter.nextDeadline }
 
   // MARK: World
@@ -88,22 +119,26 @@ package struct TrackReceiver: Sendable {
     counters.packetsReceived += 1
     counters.bytesReceived += UInt64(datagram.count)
     lastPacketAt = arrival
-    statistics.observe(packet.sequenceNumber, packet.timestamp, at: arrival)
     keyFrameRequest.packetArrived()
-    let admission = jitter.receive(packet.sequenceNumber, datagram: datagram, at: arrival)
+    if codec.kind == .video, !gate.isOpen, !seesKeyFrame { seesKeyFrame = TrackReceiver.beginsKeyFrame(packet, datagram) }
+    let admission = jitter.receive(packet.sequenceNumber, packet.timestamp, datagram: datagram, at: arrival, pool: pool)
+    // A packet of another numbering would be taken for thousands of losses.
+    if admission != .probation { statistics.observe(packet.sequenceNumber, packet.timestamp, at: arrival) }
     switch admission {
     case .next: process(packet, datagram: datagram, at: arrival, clock: &clock, pool: pool)
-    case .held:
-      counters.packetsReordered += 1
+    case .held, .heldOutOfOrder:
+      if admission == .heldOutOfOrder { counters.packetsReordered += 1 }
       // What it tells of the clock is known now, whenever its turn comes.
-      if !packet.isPaddingOnly { _ = clock.observe(clockIndex, timestamp: packet.timestamp, arrival: arrival) }
+      if !packet.isPaddingOnly { clock.glance(clockIndex, timestamp: packet.timestamp, arrival: arrival) }
     case .probation: break
     case .duplicate: counters.discard(.duplicate)
-    case .late: counters.discard(.late)
+    case .late:
+      counters.packetsReordered += 1
+      counters.discard(.late)
     }
     let strays = jitter.takeStrays()
     if strays > 0 { counters.discard(.strayed, strays) }
-    if admission == .held || jitter.count > 0 { drain(at: arrival, clock: &clock, pool: pool) }
+    if jitter.count > 0 { drain(at: arrival, clock: &clock, pool: pool) }
   }
 
   /// Takes in a sender report about this track's SSRC.
@@ -122,8 +157,8 @@ package struct TrackReceiver: Sendable {
   /// Whether `popOutput` has something to tell.
   package var hasOutput: Bool { outputHead < outputs.count }
 
-  /// Whether a key frame has come since the stream began.
-  package var hasKeyFrame: Bool { gate.isOpen }
+  /// Whether pictures can be decoded: a key frame has come, or its first packet has and may wait for its turn.
+  package var hasKeyFrame: Bool { gate.isOpen || seesKeyFrame }
 
   // MARK: Commands
 
@@ -140,20 +175,21 @@ package struct TrackReceiver: Sendable {
   package mutating func awaitKeyFrame(at now: Instant) {
     guard codec.kind == .video else { return }
     gate.close()
+    seesKeyFrame = false
     keyFrameRequest.need(at: now)
   }
 
+  /// A key frame was asked for.
   package mutating func countPLI() { counters.pliSent += 1 }
 
   /// Asks whether a key frame must be requested now (see `KeyFrameRequest`).
   package mutating func shouldRequestKeyFrame(at now: Instant) -> Bool { keyFrameRequest.shouldAsk(at: now) }
 
+  /// The block about this track for the next receiver report; nil before the first packet.
   package mutating func reportBlock(at now: Instant) -> ReportBlock? {
     guard let ssrc, statistics.hasReceived else { return nil }
     return statistics.block(for: ssrc, at: now)
   }
-
-  package mutating func discard(_ cause: PacketDiscard, _ packets: Int = 1) { counters.discard(cause, packets) }
 
   /// A packet that the owner kept back or refuses for this track: received and discarded.
   package mutating func refuse(_ cause: PacketDiscard, bytes: Int, packets: Int = 1) {
@@ -162,7 +198,10 @@ package struct TrackReceiver: Sendable {
     counters.discard(cause, packets)
   }
 
+  /// A frame that was given out did not reach the file after all.
   package mutating func retract(packets: Int, cause: PacketDiscard) { counters.retract(packets: packets, cause: cause) }
+
+  /// A gap was told.
   package mutating func countGap(_ span: TimeSpan) {
     counters.gaps += 1
     counters.gapDuration += span
@@ -176,20 +215,21 @@ package struct TrackReceiver: Sendable {
     finish(clock: &clock, pool: pool)
     counters.ssrcChanges += 1
     statistics = ReceptionStatistics(rate: codec.clockRate)
-    jitter = JitterBuffer()
     clock.restart(clockIndex)
+    // Nothing is missing between two streams.
+    lastPlaceEnd = nil
+    missing = Missing()
     awaitKeyFrame(at: now)
   }
 
   /// The stream ends: everything whole is given out, the rest is counted.
   package mutating func finish(clock: inout ParticipantClock, pool: BufferPool) {
     while let release = jitter.popFlushing() { handle(release, clock: &clock, pool: pool) }
+    if jitter.takeAside(pool: pool) { counters.discard(.strayed) }
     dropAssembly(.incompleteFrame, pool: pool)
     clock.settleNow(clockIndex)
     placeWaiting(clock: &clock)
-    let strays = jitter.takeStrays() + jitter.count
-    if strays > 0 { counters.discard(.strayed, strays) }
-    jitter = JitterBuffer()
+    jitter = JitterBuffer(deadline: deadline)
   }
 
   // MARK: To do

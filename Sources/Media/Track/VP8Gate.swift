@@ -4,7 +4,8 @@ package import Codecs
 ///
 /// After a hole nothing passes until a key frame, or until the stream proves that no reference is missing (RFC 7741 §4.2): picture ids
 /// that continue (what was lost was padding), a lost frame that nobody refers to (N), or temporal layers: a base-layer frame whose
-/// TL0PICIDX continues needs no upper layer, and a layer-sync frame (Y) needs only the base layer.
+/// TL0PICIDX continues needs no upper layer, and a layer-sync frame (Y) needs only the base layer. A hole in which a running number can
+/// have gone round proves nothing.
 package struct VP8Gate: Sendable {
   package enum Verdict: Sendable, Equatable {
     case pass
@@ -16,70 +17,77 @@ package struct VP8Gate: Sendable {
 
   private enum State { case awaitingKeyFrame, open, broken }
   private var state = State.awaitingKeyFrame
-  /// A hole since the last whole frame, not yet judged.
-  private var hasHole = false
+  /// Packets missing since the last whole frame, not yet judged; nil without a hole.
+  private var hole: Int64?
   private var lastPictureID: UInt16?
   private var lastTL0: UInt8?
   /// Upper temporal layers that lost a frame: bit n for TID n.
   private var damagedLayers: UInt8 = 0
+  /// Whether the last frame came after a hole in which, as picture ids prove, no frame was lost.
+  package private(set) var holeWasEmpty = false
 
+  /// A gate that waits for its first key frame.
   package init() {}
 
+  /// Whether frames that refer to others pass.
   package var isOpen: Bool { state == .open }
 
-  /// Packets are missing before what comes next.
-  package mutating func hole() { hasHole = true }
+  /// So many packets are missing before what comes next.
+  package mutating func missing(packets: Int64) { hole = (hole ?? 0) &+ packets }
 
-  /// A frame is lost whose descriptor is known.
+  /// A frame is lost of which at least the first packet came, so that its descriptor is known.
   package mutating func lost(_ descriptor: VP8PayloadDescriptor) {
     // What nobody refers to may be missing; its picture id is accounted for.
-    if descriptor.isNonReference, !hasHole, let id = descriptor.pictureID, follows(id, descriptor) {
+    if descriptor.isNonReference, hole == nil, let id = descriptor.pictureID, follows(id, descriptor) {
       lastPictureID = id
     } else {
-      hasHole = true
+      missing(packets: 1)
     }
   }
 
   /// Wants a key frame whatever the references say: a new stream, or a resumed recording.
   package mutating func close() {
     state = .awaitingKeyFrame
-    hasHole = false
+    hole = nil
   }
 
   /// Judges a whole frame, given its first packet's descriptor.
   package mutating func judge(_ descriptor: VP8PayloadDescriptor, isKey: Bool) -> Verdict {
+    holeWasEmpty = false
     if isKey {
       state = .open
-      hasHole = false
+      hole = nil
       damagedLayers = 0
       remember(descriptor)
       return .pass
     }
     if state == .awaitingKeyFrame { return .awaitingKeyFrame }
-    if hasHole {
-      hasHole = false
-      judgeHole(descriptor)
+    if let packets = hole {
+      hole = nil
+      judgeHole(of: packets, before: descriptor)
     }
     guard state == .open else { return .brokenReference }
-    if damagedLayers != 0, let layer = descriptor.temporalLayer, layer > 0 {
-      let bit = UInt8(1) << layer
-      if damagedLayers & bit != 0 || damagedLayers & (bit - 1) != 0 {
-        guard descriptor.isLayerSync else { return .brokenReference }
-        damagedLayers &= ~bit
-      }
-    }
     remember(descriptor)
+    guard damagedLayers != 0, let layer = descriptor.temporalLayer, layer > 0 else { return .pass }
+    let bit = UInt8(1) << layer
+    // The layer itself, or one between it and the base.
+    guard damagedLayers & (bit | bit - 1) != 0 else { return .pass }
+    guard descriptor.isLayerSync else { return .brokenReference }
+    damagedLayers &= ~bit
     return .pass
   }
 
-  private mutating func judgeHole(_ descriptor: VP8PayloadDescriptor) {
-    if state == .open, let id = descriptor.pictureID, follows(id, descriptor) { return }
-    if let tl0 = descriptor.tl0PictureIndex, let layer = descriptor.temporalLayer, let last = lastTL0, state == .open {
-      let expected = layer == 0 ? last &+ 1 : last
-      if tl0 == expected {
-        damagedLayers = 0b1110
-        return
-      }
+  private mutating func judgeHole(of packets: Int64, before descriptor: VP8PayloadDescriptor) {
+    guard state == .open else { return }
+    if let id = descriptor.pictureID, follows(id, descriptor), packets < (descriptor.isExtendedPictureID ? 0x8000 : 0x80) {
+      holeWasEmpty = true
+      return
+    }
+    if let tl0 = descriptor.tl0PictureIndex, let layer = descriptor.temporalLayer, let last = lastTL0, packets < 0x100,
+      tl0 == (layer == 0 ? last &+ 1 : last)
+    {
+      damagedLayers = 0b1110
+      return
     }
     state = .broken
   }

@@ -2,11 +2,13 @@ package import Ground
 
 /// One packet of a compound or reduced-size RTCP datagram: what a recorder needs of it (RFC 3550 §6, RFC 5506).
 package enum RTCPPacket: Sendable, Equatable {
+  /// Its blocks are about streams that we do not send; only its head is kept.
   case senderReport(SenderReport)
   /// Report blocks are about streams that we do not send; only the reporter is kept.
   case receiverReport(ssrc: SSRC)
   /// One chunk's CNAME; `cname` is the range of its bytes in the datagram.
   case cname(ssrc: SSRC, range: Range<Int>)
+  /// One of the sources that leave (RFC 3550 §6.6).
   case goodbye(ssrc: SSRC)
   /// A feedback message (RFC 4585 §6.1): transport-layer (205) or payload-specific (206), by its format.
   case feedback(packetType: UInt8, format: UInt8, sender: SSRC, media: SSRC)
@@ -24,11 +26,17 @@ package enum RTCPPacket: Sendable, Equatable {
 ///     |                     sender's packet count                     |
 ///     |                      sender's octet count                     |
 package struct SenderReport: Sendable, Equatable, Hashable {
+  /// The stream that is reported.
   package var ssrc: SSRC
+  /// The sender's wall clock at the moment of the report; 0 where it has none.
   package var ntp: NTPTimestamp
+  /// The stream's own clock at the same moment.
   package var rtp: RTPTimestamp
+  /// Packets sent since the stream began.
   package var packetCount: UInt32
+  /// Bytes of payload sent since the stream began.
   package var octetCount: UInt32
+  /// A report with these fields.
   package init(ssrc: SSRC, ntp: NTPTimestamp, rtp: RTPTimestamp, packetCount: UInt32, octetCount: UInt32) {
     self.ssrc = ssrc
     self.ntp = ntp
@@ -51,6 +59,7 @@ package struct RTCPReader: Sendable {
     var end: Int
   }
 
+  /// Stands before the datagram's first packet.
   package init() {}
 
   /// Whether the datagram is RTCP by its first two bytes: version 2 and a packet type that no RTP payload type can look like

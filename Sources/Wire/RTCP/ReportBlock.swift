@@ -2,6 +2,7 @@ package import Ground
 
 /// What a receiver reports about one stream (RFC 3550 §6.4.1).
 package struct ReportBlock: Sendable, Equatable {
+  /// The stream that is reported on.
   package var ssrc: SSRC
   /// The share of packets lost since the last report, in 256ths.
   package var fractionLost: UInt8
@@ -16,6 +17,7 @@ package struct ReportBlock: Sendable, Equatable {
   /// Since that report came, in 1/65536 s.
   package var delaySinceLastSR: UInt32
 
+  /// A block with these fields.
   package init(
     ssrc: SSRC, fractionLost: UInt8, cumulativeLost: Int32, extendedHighestSequenceNumber: UInt32, jitter: UInt32, lastSR: UInt32,
     delaySinceLastSR: UInt32
@@ -32,20 +34,30 @@ package struct ReportBlock: Sendable, Equatable {
 
 /// Writes compound RTCP for a receiver: a report first, a CNAME always, then what is asked (RFC 3550 §6.1).
 package struct RTCPWriter: Sendable {
+  /// The datagram so far.
   package private(set) var bytes: [UInt8] = []
 
+  /// An empty datagram.
   package init() {}
 
   /// Begins a new datagram in the same storage.
   package mutating func reset() { bytes.removeAll(keepingCapacity: true) }
 
-  /// A receiver report of at most 31 blocks; further ones are left out (RFC 3550 §6.4.2).
+  /// A receiver report; every 31 blocks fill one packet, and the rest follow in further ones (RFC 3550 §6.4.2).
   package mutating func receiverReport(from ssrc: SSRC, blocks: [ReportBlock]) {
-    let told = blocks.prefix(31)
-    bytes.append(contentsOf: [0x80 | UInt8(told.count), 201])
-    bytes.appendU16(UInt16(1 + 6 * told.count))
-    bytes.appendU32(ssrc.value)
-    for block in told {
+    var first = 0
+    repeat {
+      let last = min(first + 31, blocks.count)
+      bytes.append(contentsOf: [0x80 | UInt8(last - first), 201])
+      bytes.appendU16(UInt16(1 + 6 * (last - first)))
+      bytes.appendU32(ssrc.value)
+      append(blocks[first..<last])
+      first = last
+    } while first < blocks.count
+  }
+
+  private mutating func append(_ blocks: ArraySlice<ReportBlock>) {
+    for block in blocks {
       bytes.appendU32(block.ssrc.value)
       let lost = UInt32(bitPattern: min(max(block.cumulativeLost, -0x80_0000), 0x7f_ffff)) & 0xff_ffff
       bytes.appendU32(UInt32(block.fractionLost) << 24 | lost)

@@ -2,15 +2,23 @@ package import Ground
 
 /// What a written RTP packet carries besides its payload.
 package struct RTPHeaderFields: Sendable, Equatable {
+  /// How the payload is to be read.
   package var payloadType: PayloadType
+  /// M: for pictures, the last packet of a frame.
   package var marker: Bool
+  /// The packet's place in its stream.
   package var sequenceNumber: SequenceNumber
+  /// When the payload was captured, in ticks of the payload's clock.
   package var timestamp: RTPTimestamp
+  /// Which stream of the sender it belongs to.
   package var ssrc: SSRC
+  /// Contributing sources; the first 15 are written.
   package var csrcs: [SSRC] = []
-  /// One-byte-form elements where all ids are at most 14 and all values 1 to 16 bytes, two-byte form otherwise.
+  /// Written in the one-byte form where all ids are 1 to 14 and all values 1 to 16 bytes, in the two-byte form otherwise; there a value
+  /// has at most 255 bytes, and the rest of a longer one is left out.
   package var extensions: [(id: UInt8, value: [UInt8])] = []
 
+  /// The fields of a packet without CSRCs and extensions.
   package init(
     payloadType: PayloadType, marker: Bool = false, sequenceNumber: SequenceNumber, timestamp: RTPTimestamp, ssrc: SSRC
   ) {
@@ -21,6 +29,7 @@ package struct RTPHeaderFields: Sendable, Equatable {
     self.ssrc = ssrc
   }
 
+  /// Whether all fields are the same, extensions in the same order.
   package static func == (a: RTPHeaderFields, b: RTPHeaderFields) -> Bool {
     a.payloadType == b.payloadType && a.marker == b.marker && a.sequenceNumber == b.sequenceNumber
       && a.timestamp == b.timestamp && a.ssrc == b.ssrc && a.csrcs == b.csrcs
@@ -30,7 +39,7 @@ package struct RTPHeaderFields: Sendable, Equatable {
   /// The packet as bytes (RFC 3550 §5.1), with `padding` bytes after the payload (0 to 255).
   package func packet(payload: [UInt8], padding: Int = 0) -> [UInt8] {
     var out: [UInt8] = []
-    out.append(0x80 | (padding > 0 ? 0x20 : 0) | (extensions.isEmpty ? 0 : 0x10) | UInt8(csrcs.count & 0x0f))
+    out.append(0x80 | (padding > 0 ? 0x20 : 0) | (extensions.isEmpty ? 0 : 0x10) | UInt8(min(15, csrcs.count)))
     out.append((marker ? 0x80 : 0) | payloadType.value)
     out.appendU16(sequenceNumber.value)
     out.appendU32(timestamp.value)
@@ -40,12 +49,13 @@ package struct RTPHeaderFields: Sendable, Equatable {
       let oneByte = extensions.allSatisfy { (1...14).contains($0.id) && (1...16).contains($0.value.count) }
       var block: [UInt8] = []
       for element in extensions {
+        let value = element.value.prefix(255)
         if oneByte {
-          block.append(element.id << 4 | UInt8(element.value.count - 1))
+          block.append(element.id << 4 | UInt8(value.count - 1))
         } else {
-          block.append(contentsOf: [element.id, UInt8(truncatingIfNeeded: element.value.count)])
+          block.append(contentsOf: [element.id, UInt8(value.count)])
         }
-        block.append(contentsOf: element.value)
+        block.append(contentsOf: value)
       }
       while block.count % 4 != 0 { block.append(0) }
       out.appendU16(oneByte ? 0xbede : 0x1000)

@@ -9,11 +9,17 @@ package import Ground
 ///     |                      CSRCs, CC times                          |
 ///     |   extension profile (X)       |    extension length, words    |
 package struct RTPPacket: Sendable, Equatable {
+  /// How the payload is to be read.
   package var payloadType: PayloadType
+  /// M: for pictures, the last packet of a frame (RFC 7741 §4.1).
   package var marker: Bool
+  /// The packet's place in its stream.
   package var sequenceNumber: SequenceNumber
+  /// When the payload was captured, in ticks of the payload's clock.
   package var timestamp: RTPTimestamp
+  /// Which stream of the sender it belongs to.
   package var ssrc: SSRC
+  /// How many contributing sources a mixer names; they lie from byte 12 on.
   package var csrcCount: Int
   /// Where the payload begins in the datagram; `payloadStart == payloadEnd` for a packet of padding only.
   package var payloadStart: Int
@@ -23,15 +29,19 @@ package struct RTPPacket: Sendable, Equatable {
   package var extensionProfile: UInt16
   /// The extension block's bytes after its four-byte head.
   package var extensionStart: Int
+  /// Where the block ends.
   package var extensionEnd: Int
 
   /// The smallest RTP packet.
   package static let minimumBytes = 12
 
+  /// Whether there is no payload: such a packet uses up a number and carries nothing.
   package var isPaddingOnly: Bool { payloadStart == payloadEnd }
+  /// Bytes of payload.
   package var payloadCount: Int { payloadEnd - payloadStart }
 
-  /// Reads the header and checks that CSRCs, extension and padding lie inside the datagram.
+  /// Reads the header and checks that CSRCs, extension and padding lie inside the datagram. Throws `truncated` where it ends too early,
+  /// `badVersion`, and `badLength` where the padding counts none or more bytes than there are.
   package init(parsing datagram: Span<UInt8>) throws(WireError) {
     let count = datagram.count
     guard count >= 12 else { throw .truncated(needed: 12, have: count) }
@@ -87,6 +97,7 @@ package struct RTPExtensionElements: Sendable {
   private let form: Form
   private enum Form { case none, oneByte, twoByte }
 
+  /// Stands before the first element.
   package init(_ packet: RTPPacket) {
     offset = packet.extensionStart
     end = packet.extensionEnd
@@ -113,8 +124,8 @@ package struct RTPExtensionElements: Sendable {
       let length: Int
       if form == .oneByte {
         id = head >> 4
-        // Id 15 is reserved and ends the walk (RFC 8285 §4.2).
-        if id == 15 { break }
+        // Id 15 is reserved, and id 0 has no value: both end the walk (RFC 8285 §4.2).
+        if id == 15 || id == 0 { break }
         start = offset + 1
         length = Int(head & 0x0f) + 1
       } else {
