@@ -61,6 +61,6 @@ def state(peer):
     return {
         "descriptors": accounting.descriptors(process),
         "threads": accounting.threads([process]),
-        "udpSockets": accounting.udp_sockets(set(range(20000, 24000)))[0],
+        "udpSockets": accounting.udp_sockets(set(range(peers.FIRST_PORT, peers.FIRST_PORT + 4000)))[0],
         **accounting.memory([process]),
     }

@@ -50,73 +50,106 @@ class Sender:
             self.process.wait()
 
 
-def measure(name, count, seconds, media, tools, folder, suite=None, keep=False):
-    """The figures of one receiver as a dictionary."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    peer = peers.KINDS[name](name, count, media, folder, tools, suite)
-    sender = None
-    try:
-        peer.start()
-        time.sleep(0.5)
-        sender = Sender(tools, media, peer.ports, seconds, suite)
-        figures = watch(peer, sender, tools)
-        figures |= {"peer": name, "recordings": count, "srtp": suite, "media": media.kind}
-        ending = time.monotonic()
-        sender.finish(peer.wants_bye)
-        if not peer.wants_bye:
+class Row:
+    """A receiver at a number of recordings, through one measurement."""
+
+    def __init__(self, name, count, suite, media, tools, folder, first_port):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        self.peer = peers.KINDS[name](name, count, media, folder, tools, suite, first_port)
+        self.tools, self.folder, self.sender = tools, folder, None
+        self.figures = {"peer": name, "recordings": count, "srtp": suite, "media": media.kind}
+
+    def send(self, seconds):
+        self.sender = Sender(self.tools, self.peer.media, self.peer.ports, seconds, self.peer.suite)
+
+    def begin_window(self):
+        self.began = self.sender.wait_for("from")
+        self.first = look(self.peer, self.tools)
+
+    def end_window(self):
+        self.ended = self.sender.wait_for("to")
+        self.last = look(self.peer, self.tools)
+        tree = self.peer.tree()
+        self.figures |= accounting.memory(tree) | {"threads": accounting.threads(tree), "processes": len(tree)}
+
+    def end_sending(self):
+        sent = self.sender.wait_for("end")
+        self.figures |= {
+            "sent": {"packets": sent["packets"], "perStream": sent["perStream"]},
+            "senderLatestMilliseconds": sent["latestMilliseconds"],
+            "senderErrors": sent["errors"],
+        }
+        if self.peer.wants_bye:
+            self.sender.finish(with_bye=True)
+        else:
             # What the last packets still wait for: a tick of the receiver.
             time.sleep(0.3)
-        peer.stop()
-        figures["stopSeconds"] = time.monotonic() - ending
-        if name == "tapedeck":
-            figures |= account(peer, figures["sent"])
-        if peer.leaves_files:
-            figures["files"] = check_files(peer, sender.length)
-        return figures
-    finally:
-        if sender:
-            sender.kill()
-        peer.kill()
+            self.sender.finish(with_bye=False)
+
+    def cost(self):
+        """The figures of the window."""
+        wall = self.last["at"] - self.first["at"]
+        cpu = sum(seconds - self.first["threads"].get(thread, 0) for thread, seconds in self.last["threads"].items())
+        packets = self.ended["packets"] - self.began["packets"]
+        self.figures |= {
+            "windowSeconds": wall,
+            "packets": packets,
+            "cpuSeconds": cpu,
+            "cpuMillisecondsPerRecordedSecond": 1000 * cpu / wall / self.peer.count,
+            "microsecondsPerPacket": 1e6 * cpu / packets,
+            "senderCPUSeconds": self.ended["cpuSeconds"] - self.began["cpuSeconds"],
+            "busySeconds": self.last["busy"] - self.first["busy"],
+        }
+        if "allocations" in self.first:
+            for field in ("allocations", "bytes"):
+                self.figures[f"{field}PerPacket"] = (self.last["allocations"][field] - self.first["allocations"][field]) / packets
+        if hasattr(self.peer, "idle_memory"):
+            self.figures["idleRSSMB"] = self.peer.idle_memory["rssMB"]
+
+    def finish(self):
+        """Stops the receiver and reads back what it left."""
+        self.figures["kernelDrops"] = accounting.udp_sockets(self.peer.bound_ports())[1]
+        began = time.monotonic()
+        self.peer.stop()
+        self.figures["stopSeconds"] = time.monotonic() - began
+        if self.peer.name == "tapedeck":
+            self.figures |= account(self.peer, self.figures["sent"])
+        if self.peer.leaves_files:
+            self.figures["files"] = check_files(self.peer, self.sender.length)
+
+    def clear(self, keep):
+        if self.sender:
+            self.sender.kill()
+        self.peer.kill()
         if not keep:
-            shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def watch(peer, sender, tools):
-    """Measures the window, then waits for the end of sending."""
-    began = sender.wait_for("from")
-    first = look(peer, tools)
-    ended = sender.wait_for("to")
-    last = look(peer, tools)
-    memory = accounting.memory(peer.tree())
-    sent = sender.wait_for("end")
-    wall = last["at"] - first["at"]
-    cpu = sum(seconds - first["threads"].get(thread, 0) for thread, seconds in last["threads"].items())
-    packets = ended["packets"] - began["packets"]
-    sending = ended["cpuSeconds"] - began["cpuSeconds"]
-    drops = accounting.udp_sockets(peer.bound_ports())[1]
-    figures = {
-        "windowSeconds": wall,
-        "packets": packets,
-        "cpuSeconds": cpu,
-        "cpuMillisecondsPerRecordedSecond": 1000 * cpu / wall / peer.count,
-        "microsecondsPerPacket": 1e6 * cpu / packets,
-        "kernelDrops": drops,
-        "senderCPUSeconds": sending,
-        "senderLatestMilliseconds": sent["latestMilliseconds"],
-        "senderErrors": sent["errors"],
-        "otherCPUSeconds": max(0.0, last["busy"] - first["busy"] - cpu - sending),
-        "threads": accounting.threads(peer.tree()),
-        "processes": len(peer.tree()),
-        "sent": {"packets": sent["packets"], "perStream": sent["perStream"]},
-        **memory,
-    }
-    if "allocations" in first:
-        for field in ("allocations", "bytes"):
-            figures[f"{field}PerPacket"] = (last["allocations"][field] - first["allocations"][field]) / packets
-    if hasattr(peer, "idle_memory"):
-        figures["idleRSSMB"] = peer.idle_memory["rssMB"]
-    return figures
+def measure(wanted, seconds, media, tools, folder, keep=False):
+    """Measures receivers at the same time, each (name, number of recordings, SRTP suite or None); answers their figures as dictionaries.
+
+    One alone has the machine for itself. Several share its moods, which makes their ratios the more telling where others use it too."""
+    rows = []
+    try:
+        for name, count, suite in wanted:
+            place = folder / f"{name}-{count}{'-' + suite if suite else ''}"
+            row = Row(name, count, suite, media, tools, place, peers.FIRST_PORT + sum(4 * row.peer.count for row in rows))
+            rows.append(row)
+            row.peer.start()
+        time.sleep(0.5)
+        for row in rows:
+            row.send(seconds)
+        for step in (Row.begin_window, Row.end_window, Row.end_sending, Row.cost, Row.finish):
+            for row in rows:
+                step(row)
+        spent = sum(row.figures["cpuSeconds"] + row.figures["senderCPUSeconds"] for row in rows)
+        for row in rows:
+            row.figures["otherCPUSeconds"] = max(0.0, row.figures.pop("busySeconds") - spent)
+        return [row.figures for row in rows]
+    finally:
+        for row in rows:
+            row.clear(keep)
 
 
 def look(peer, tools):

@@ -39,8 +39,9 @@ class Peer:
     # Media ended and the peer waits for more: it must be told that the sender is gone.
     wants_bye = False
 
-    def __init__(self, name, count, media, folder, tools, suite=None):
+    def __init__(self, name, count, media, folder, tools, suite=None, first_port=FIRST_PORT):
         self.name, self.count, self.media, self.folder, self.tools, self.suite = name, count, media, folder, tools, suite
+        self.first_port = first_port
         self.processes = []
         self.ports = self.layout()
 
@@ -48,7 +49,7 @@ class Peer:
         """A port for sound and a port for picture, each with RTCP on the next: what FFmpeg and Janus expect."""
         out = []
         for i in range(self.count):
-            port = FIRST_PORT + 4 * i
+            port = self.first_port + 4 * i
             out.append((port + 2, port + 3, port, port + 1) if self.media.has_video else (0, 0, port, port + 1))
         return out
 
@@ -101,8 +102,6 @@ class Peer:
 class Tapedeck(Peer):
     """The daemon, driven over its control socket. One port a recording, RTCP on the same: its defaults."""
 
-    PORT_RANGE = "20000-23999"
-
     def layout(self):
         return []
 
@@ -121,10 +120,11 @@ class Tapedeck(Peer):
 
     def serve(self):
         self.socket = self.folder / "control.sock"
+        last_port = self.first_port + (4 * self.count or 4000) - 1
         self.spawn(
             [
                 self.tools.tapedeck, "serve", "--control", str(self.socket), "--root", str(self.folder / "recordings"),
-                "--port-range", self.PORT_RANGE, "--max-recordings", "4000", "--log-level", "warning",
+                "--port-range", f"{self.first_port}-{last_port}", "--max-recordings", "4000", "--log-level", "warning",
             ],
             env={**os.environ, **self.tools.environment},
         )
@@ -318,7 +318,8 @@ class Floor(Peer):
 
     def layout(self):
         # One port a stream with RTCP on it, as Tapedeck has it.
-        return [(FIRST_PORT + i,) * 4 if self.media.has_video else (0, 0, FIRST_PORT + i, FIRST_PORT + i) for i in range(self.count)]
+        ports = range(self.first_port, self.first_port + self.count)
+        return [(port,) * 4 if self.media.has_video else (0, 0, port, port) for port in ports]
 
     def start(self):
         ports = [str(line[2]) for line in self.ports]
