@@ -165,6 +165,17 @@ import Testing
     #expect(playlist.segments.map(\.isDiscontinuous) == [false, true, false])
   }
 
+  /// A damaged playlist whose last line is not its latest segment: none is listed twice.
+  @Test func aPlaylistOutOfOrderGetsNoSegmentTwice() throws {
+    var folder = try Self.killed(at: 9, [Media.opus(seconds: 9)])
+    var playlist = try folder.playlist()
+    playlist.segments.swapAt(0, playlist.segments.count - 1)
+    folder.files[HLSName.media] = Array(playlist.text.utf8)
+    folder.playlists = []
+    let listed = try Self.recovered(folder).playlist().segments.map(\.uri)
+    #expect(listed.sorted() == (0...4).map { "seg-\($0).m4s" })
+  }
+
   @Test func garbageNeverTraps() throws {
     let folder = try Self.killed(at: 6.9, [try Media.video(seconds: 7, keysAt: [0, 2, 4, 6]), try Media.aac(seconds: 7)])
     var random = Random(state: 0x5eed)

@@ -174,6 +174,16 @@ func clusterOffsets(_ file: TestFile) -> [Int] {
     #expect(try self.plan(file).isFinished)
   }
 
+  /// The header ends in zeros of its own: they are not taken for what a crash left.
+  @Test(arguments: [0, 1, 512, 4096, 50_000])
+  func zerosBehindTheHeaderDoNotShortenIt(zeros: Int) throws {
+    let header = try webM(TestMedia.bothFormats, [], finish: false)
+    let (clean, _) = try recover(header)
+    let (file, plan) = try recover(TestFile(bytes: header.bytes + [UInt8](repeating: 0, count: zeros)))
+    #expect(plan.truncateTo == Int64(header.bytes.count))
+    #expect(file.bytes == clean.bytes)
+  }
+
   /// Bytes changed at random: any answer but a trap, and what comes out is finished.
   @Test func hostileBytesNeverTrap() throws {
     let whole = try webM(TestMedia.bothFormats, Array(try TestMedia.both().prefix(60)), finish: false)

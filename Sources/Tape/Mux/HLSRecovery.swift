@@ -95,7 +95,8 @@ private struct HLSSurvey {
 
   /// Adds the segments that the playlist does not know yet: finished ones, and what is whole of the one that grew.
   mutating func takeUnlisted() {
-    var number = (listed?.segments.last).flatMap { HLSName.number(in: $0.uri, "seg-", ".m4s") }.map { $0 + 1 } ?? 0
+    // Behind all that is listed, whatever the last line of a damaged playlist says: no segment comes twice.
+    var number = (listed?.segments.compactMap { HLSName.number(in: $0.uri, "seg-", ".m4s") }.max()).map { $0 + 1 } ?? 0
     while true {
       let name = HLSName.segment(number)
       let part = HLSName.part(number)

@@ -84,9 +84,9 @@ struct WebMScan {
     return element.id == MatroskaID.cues && element.size.map { keptEnd + Int64(element.headLength) + $0 == fileLength } == true
   }
 
-  /// Takes the file's last bytes for not written.
+  /// Takes the file's last bytes for not written, as far as the header leaves any: zeros in it are its own.
   mutating func forgetTail(_ bytes: Int64) {
-    window.length -= bytes
+    window.length = max(Int64(header.end), window.length - bytes)
     keptEnd = min(keptEnd, window.length)
   }
 
