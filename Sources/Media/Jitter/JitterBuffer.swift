@@ -27,12 +27,16 @@ package struct JitterBuffer: Sendable {
     case late
     /// Does not belong to the order; kept aside until the next packet confirms or denies it.
     case probation
+    /// The packet that is kept aside, once more. It says nothing of the order either.
+    case duplicateAside
   }
 
   /// A packet whose turn has come.
   package struct Held: Sendable {
     /// Its extended number; numbers before and after a restart are unrelated.
     package var sequence: Int64
+    /// What tells it from another packet of its number.
+    package var timestamp: RTPTimestamp
     /// When it came.
     package var arrival: Instant
     /// The whole datagram, in storage of the pool that it was received with.
@@ -121,14 +125,16 @@ package struct JitterBuffer: Sendable {
     }
     let sequence = extender.peek(number)
     let ahead = sequence - reference
-    if ahead > JitterBuffer.jump || ahead < -JitterBuffer.lateness { return doubt(sequence, datagram, arrival, pool) }
-    if let seen = history.timestamp(of: sequence) {
-      return seen == timestamp ? .duplicate : doubt(sequence, datagram, arrival, pool)
+    if ahead > JitterBuffer.jump || ahead < -JitterBuffer.lateness { return doubt(sequence, timestamp, datagram, arrival, pool) }
+    if let seen = timestampSeen(of: sequence) {
+      return seen == timestamp ? .duplicate : doubt(sequence, timestamp, datagram, arrival, pool)
     }
     if let expected, sequence < expected {
       lateCount = sequence == lastLate + 1 ? lateCount + 1 : 1
       lastLate = sequence
-      return lateCount >= JitterBuffer.lateRun ? doubt(sequence, datagram, arrival, pool) : .late
+      // The last number that is too far back, and the first that is not, agree as well.
+      let follows = sequence - 1 == aside?.sequence
+      return lateCount >= JitterBuffer.lateRun || follows ? doubt(sequence, timestamp, datagram, arrival, pool) : .late
     }
     if aside != nil { dropAside(pool) }
     lateCount = 0
@@ -140,34 +146,57 @@ package struct JitterBuffer: Sendable {
     return hold(sequence, timestamp, datagram, arrival, pool)
   }
 
+  /// The timestamp of the packet that came with this number; nil where none did. More may wait than are remembered.
+  private func timestampSeen(of sequence: Int64) -> RTPTimestamp? {
+    if let seen = history.timestamp(of: sequence) { return seen }
+    let place = place(of: sequence)
+    return place > head && waiting[place - 1].sequence == sequence ? waiting[place - 1].timestamp : nil
+  }
+
+  /// Where a packet of this number stands among the waiting ones: behind all that are not higher.
+  private func place(of sequence: Int64) -> Int {
+    var place = waiting.count
+    while place > head, waiting[place - 1].sequence > sequence { place -= 1 }
+    return place
+  }
+
   /// A packet that does not belong to the order: the first is kept aside, the next confirms or replaces it.
-  private mutating func doubt(_ sequence: Int64, _ datagram: Span<UInt8>, _ arrival: Instant, _ pool: BufferPool) -> Admission {
+  private mutating func doubt(
+    _ sequence: Int64, _ timestamp: RTPTimestamp, _ datagram: Span<UInt8>, _ arrival: Instant, _ pool: BufferPool
+  ) -> Admission {
     if let candidate = aside {
       let number = SequenceNumber(UInt16(truncatingIfNeeded: sequence))
       let distance = number.distance(after: SequenceNumber(UInt16(truncatingIfNeeded: candidate.sequence)))
-      if distance == 0 { return .duplicate }
+      if distance == 0 { return .duplicateAside }
       if abs(distance) < JitterBuffer.confirmation {
-        confirming = Held(sequence: sequence, arrival: arrival, datagram: JitterBuffer.copy(datagram, pool))
+        confirming = held(sequence, timestamp, datagram, arrival, pool)
         return .held
       }
       dropAside(pool)
     }
-    aside = Held(sequence: sequence, arrival: arrival, datagram: JitterBuffer.copy(datagram, pool))
+    aside = held(sequence, timestamp, datagram, arrival, pool)
     return .probation
   }
 
   private mutating func hold(
     _ sequence: Int64, _ timestamp: RTPTimestamp, _ datagram: Span<UInt8>, _ arrival: Instant, _ pool: BufferPool
   ) -> Admission {
-    history.note(sequence, timestamp)
-    var place = waiting.count
-    while place > head, waiting[place - 1].sequence > sequence { place -= 1 }
-    let isOutOfOrder = place < waiting.count
-    insert(Held(sequence: sequence, arrival: arrival, datagram: JitterBuffer.copy(datagram, pool)), at: place)
+    let isOutOfOrder = waiting.last.map { $0.sequence > sequence } ?? false
+    insert(held(sequence, timestamp, datagram, arrival, pool))
     return isOutOfOrder ? .heldOutOfOrder : .held
   }
 
-  private mutating func insert(_ packet: consuming Held, at place: Int) {
+  private func held(
+    _ sequence: Int64, _ timestamp: RTPTimestamp, _ datagram: Span<UInt8>, _ arrival: Instant, _ pool: BufferPool
+  ) -> Held {
+    var copy = pool.take(atLeast: datagram.count)
+    copy.append(copying: datagram, 0..<datagram.count)
+    return Held(sequence: sequence, timestamp: timestamp, arrival: arrival, datagram: copy)
+  }
+
+  private mutating func insert(_ packet: consuming Held) {
+    history.note(packet.sequence, packet.timestamp)
+    let place = place(of: packet.sequence)
     waitingBytes += packet.datagram.capacity
     if head == waiting.count || holeSince.map({ packet.arrival < $0 }) == true { holeSince = packet.arrival }
     waiting.insert(packet, at: place)
@@ -212,7 +241,7 @@ package struct JitterBuffer: Sendable {
 
   private mutating func takeFirst() -> Held {
     // Swapped out, so that nothing else refers to its bytes.
-    var taken = Held(sequence: 0, arrival: Instant(nanoseconds: 0), datagram: [])
+    var taken = Held(sequence: 0, timestamp: RTPTimestamp(0), arrival: Instant(nanoseconds: 0), datagram: [])
     swap(&taken, &waiting[head])
     waitingBytes -= taken.datagram.capacity
     head += 1
@@ -241,7 +270,7 @@ package struct JitterBuffer: Sendable {
     for packet in [first, second] {
       guard var packet else { continue }
       packet.sequence = extender.extend(SequenceNumber(UInt16(truncatingIfNeeded: packet.sequence)))
-      insert(packet, at: waiting.firstIndex { $0.sequence > packet.sequence } ?? waiting.count)
+      insert(packet)
     }
     return .restarted
   }
@@ -264,11 +293,5 @@ package struct JitterBuffer: Sendable {
     aside = nil
     pool.give(packet.datagram)
     return true
-  }
-
-  private static func copy(_ datagram: Span<UInt8>, _ pool: BufferPool) -> [UInt8] {
-    var copy = pool.take(atLeast: datagram.count)
-    copy.append(copying: datagram, 0..<datagram.count)
-    return copy
   }
 }

@@ -131,7 +131,7 @@ package struct TrackReceiver: Sendable {
       // What it tells of the clock is known now, whenever its turn comes.
       if !packet.isPaddingOnly { clock.glance(clockIndex, timestamp: packet.timestamp, arrival: arrival) }
     case .probation: break
-    case .duplicate: counters.discard(.duplicate)
+    case .duplicate, .duplicateAside: counters.discard(.duplicate)
     case .late:
       counters.packetsReordered += 1
       counters.discard(.late)
