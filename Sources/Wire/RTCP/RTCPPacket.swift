@@ -46,7 +46,10 @@ package struct SenderReport: Sendable, Equatable, Hashable {
   }
 }
 
-/// Walks the packets of one RTCP datagram.
+/// Walks the packets of one RTCP datagram: a compound one (RFC 3550 §6.1) or one of reduced size (RFC 5506), which may begin with any type.
+///
+/// Padding is taken off any packet, and in any number of bytes. RFC 3550 §6.4.1 has it at the end of the datagram only and in whole words,
+/// but Chromium pads each of its transport-wide feedback messages by one to three bytes, and may send several in one datagram.
 package struct RTCPReader: Sendable {
   private var offset = 0
   /// Chunks of a source description or a goodbye that are still to be told, before the next packet.
