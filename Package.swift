@@ -70,7 +70,7 @@ let package = Package(
     room(
       "Deck", "Loop", "Ground", "JSON", "RTP", "RTCP", "SRTP", "Peer", "Codecs", "Track", "Mux", "Transcode", "Recording",
       "CLinux", "CCrypto"),
-    room("Deck", "Control", "Ground", "JSON", "Codecs", "SRTP", "Recording", "CHTTP", "CLinux"),
+    room("Deck", "Control", "Ground", "JSON", "Codecs", "SRTP", "Recording", "CHTTP"),
     room(
       "Deck", "Replay", "Ground", "JSON", "RTP", "RTCP", "SDP", "SRTP", "Peer", "Codecs", "Track", "Recording", "Loop", "CPcap", "CLinux"),
     room("Deck", "Client", "Ground", "JSON", "CCurl", "CLinux"),
@@ -90,7 +90,7 @@ let package = Package(
     tests("TranscodeTests", "Ground", "Codecs", "Transcode"),
     tests("RecordingTests", "Ground", "JSON", "RTP", "RTCP", "Codecs", "Track", "Recording", "Replay", "Mux"),
     tests("ReplayTests", "Ground", "JSON", "RTP", "RTCP", "SDP", "SRTP", "Codecs", "Recording", "Replay"),
-    tests("ControlTests", "Ground", "JSON", "Recording", "Control", "CLinux"),
+    tests("ControlTests", "Ground", "JSON", "Recording", "Control"),
     tests("BrowserTests", "tapedeck"),
     tests("ClientTests", "Ground", "JSON", "Client"),
     tests("DeckTests", "Ground", "JSON", "Codecs", "Recording", "Loop", "Control", "Client", "CLinux"),

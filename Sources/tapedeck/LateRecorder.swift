@@ -4,7 +4,7 @@ import Recording
 import Synchronization
 
 /// Stands where the recorder will be while it completes what a crash left: the control socket is bound already, so that a second daemon
-/// is refused, and calls are answered `shuttingDown`'s sibling: not ready yet.
+/// is refused, and calls are answered `starting`.
 final class LateRecorder: RecorderControl, Sendable {
   private let opened = Mutex<(any RecorderControl)?>(nil)
 
@@ -12,7 +12,7 @@ final class LateRecorder: RecorderControl, Sendable {
 
   private func recorder() throws(ControlError) -> any RecorderControl {
     guard let recorder = opened.withLock({ $0 }) else {
-      throw ControlError(.shuttingDown, "the node is starting: interrupted recordings are being completed")
+      throw ControlError(.starting, "the node is starting: interrupted recordings are being completed")
     }
     return recorder
   }

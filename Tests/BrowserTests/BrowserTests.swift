@@ -11,11 +11,12 @@ struct BrowserTests {
     let process = Process()
     var control: String { folder.path + "/c.sock" }
 
-    static let package = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-    static var program: String {
-      let beside = Bundle(for: Daemon.self).bundleURL.deletingLastPathComponent().appendingPathComponent("tapedeck").path
-      return FileManager.default.isExecutableFile(atPath: beside) ? beside : package.path + "/.build/debug/tapedeck"
-    }
+    static let package = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    /// The program lies beside the tests' own.
+    static let program: String = {
+      let tests = URL(filePath: (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0])
+      return tests.deletingLastPathComponent().appending(path: "tapedeck").path
+    }()
 
     init() throws {
       try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -26,8 +27,10 @@ struct BrowserTests {
     }
 
     deinit {
-      process.terminate()
-      process.waitUntilExit()
+      if process.isRunning {
+        process.terminate()
+        process.waitUntilExit()
+      }
       try? FileManager.default.removeItem(at: folder)
     }
 

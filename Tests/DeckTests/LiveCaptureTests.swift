@@ -41,7 +41,8 @@ import Testing
     #expect(done.status == "completed")
     #expect(done.addsUp)
     for (live, told) in zip(done.tracks, expected.tracks) {
-      for number in ["packetsReceived", "packetsLost", "packetsWritten", "packetsDiscarded", "framesWritten", "framesDropped", "keyFrames"] {
+      for number in ["packetsReceived", "packetsLost", "packetsWritten", "packetsDiscarded", "framesWritten", "framesDropped", "keyFrames"]
+      {
         #expect(live.count(number) == told.count(number), "\(number)")
       }
       #expect(live["discarded"] == told["discarded"])
@@ -69,7 +70,9 @@ import Testing
       return JSONValue.object(kept.compactMap { name in track[name].map { JSONField(name, $0) } })
     }
     let source = Specs.source(tracks)
-    guard facts["plain_counterpart"] != nil, let keys = facts["srtp_sdes"], let suite = keys["suite"], let key = keys["inline"] else { return source }
+    guard facts["plain_counterpart"] != nil, let keys = facts["srtp_sdes"], let suite = keys["suite"], let key = keys["inline"] else {
+      return source
+    }
     return source.with("srtp", ["cryptoSuite": suite, "keyBase64": key, "rtcp": "clear"])
   }
 }

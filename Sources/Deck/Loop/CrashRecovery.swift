@@ -150,7 +150,9 @@ enum CrashRecovery {
       FolderListing.size(whole + "/" + name).map { HLSRecovery.File(path: name, byteCount: Int($0)) }
     }
     guard !listed.isEmpty else { return nil }
-    let plan = HLSRecovery(files: listed) { FolderListing.read(whole + "/" + $0) }
+    let plan = HLSRecovery(files: listed, wallClockZero: json["startedAt"]?.stringValue.flatMap(WallTime.init(rfc3339:))) {
+      FolderListing.read(whole + "/" + $0)
+    }
     let files = DiskFiles(folder: whole)
     for order in plan.orders {
       do {

@@ -68,7 +68,14 @@ final class LivePresenter: TapeListener, @unchecked Sendable {
   // MARK: TapeListener, on the writer's thread
 
   func open(participant: String, formats: [TrackFormat]) { enqueue(.open(participant, formats)) }
-  func advance(to time: MediaTime) { enqueue(.advance(time)) }
+  func advance(to time: MediaTime) {
+    queue.withLock { queue in
+      // However long the transcoders stand still, one such item waits: a later time makes the earlier one needless.
+      if queue.head < queue.items.count, case .advance = queue.items[queue.items.count - 1] { queue.items.removeLast() }
+      queue.items.append(.advance(time))
+    }
+    schedule()
+  }
   func wallClock(zero: WallTime) { enqueue(.wallClock(zero)) }
 
   func receive(participant: String, _ frame: EncodedFrame) -> Bool {

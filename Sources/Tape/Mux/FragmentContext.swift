@@ -151,7 +151,7 @@ extension FragmentContext {
       unsafe parameters.pointee.width = Int32(track.size?.width ?? 0)
       unsafe parameters.pointee.height = Int32(track.size?.height ?? 0)
     }
-    let header = track.codec == .opus ? WebMContext.opusHead(channels: UInt8(track.channels)) : track.configuration
+    let header = track.codec == .opus ? OpusHead.bytes(channels: UInt8(track.channels)) : track.configuration
     guard let extra = unsafe av_mallocz(header.count + Int(AV_INPUT_BUFFER_PADDING_SIZE)) else { throw .outOfMemory }
     unsafe extra.copyMemory(from: header, byteCount: header.count)
     unsafe parameters.pointee.extradata = extra.assumingMemoryBound(to: UInt8.self)

@@ -26,7 +26,8 @@ package struct HLSRecovery: Sendable {
   package private(set) var byteCount = 0
 
   /// `files`: what lies in the folder. `read`: the content of one of them, nil where it cannot be read. `wallClockZero`: the wall clock's time at the
-  /// timeline's zero as it last was; where nil, a segment that was not yet in the playlist begins when the one before it ended.
+  /// timeline's zero, for a presentation of which no playlist was written; else a segment that was not yet listed begins when the one before
+  /// it ended.
   package init(files: [File], wallClockZero: WallTime? = nil, read: @escaping (String) -> [UInt8]?) {
     var survey = HLSSurvey(files: files, wallClockZero: wallClockZero, read: read)
     survey.takeListed()
@@ -45,7 +46,9 @@ package struct HLSRecovery: Sendable {
 /// The walk through what was left, from the playlist's segments to the last whole fragment.
 private struct HLSSurvey {
   private let sizes: [String: Int]
-  private let wallClockZero: WallTime?
+  /// The wall clock's time at the timeline's zero, for segments that are not listed.
+  private var wallClockZero: WallTime?
+  private var hasAnchor = false
   private let read: (String) -> [UInt8]?
   private let listed: MediaPlaylist?
   private let hasMaster: Bool
@@ -160,10 +163,13 @@ private struct HLSSurvey {
     }
   }
 
-  private func programDateTime(of scan: FragmentScan, after previous: MediaPlaylist.Segment?) -> WallTime? {
-    if let wallClockZero { return wallClockZero + .milliseconds(scan.start.milliseconds) }
-    guard let previous, let time = previous.programDateTime else { return nil }
-    return time + .milliseconds(Int64(previous.durationMilliseconds))
+  private mutating func programDateTime(of scan: FragmentScan, after previous: MediaPlaylist.Segment?) -> WallTime? {
+    if !hasAnchor, let previous, let time = previous.programDateTime {
+      // The listed segments know of pauses that closed the timeline up.
+      wallClockZero = time + .milliseconds(Int64(previous.durationMilliseconds) - scan.start.milliseconds)
+    }
+    hasAnchor = true
+    return wallClockZero.map { $0 + .milliseconds(scan.start.milliseconds) }
   }
 
   /// The playlist's own, or, without a playlist, what its longest segment needs.

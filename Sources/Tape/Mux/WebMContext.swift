@@ -3,8 +3,6 @@ import Codecs
 
 /// Owns libavformat's WebM muxer, its packet, and the sink that it writes to. Checks nothing that `WebMWriter` has checked.
 @safe struct WebMContext: ~Copyable {
-  /// What an Opus encoder adds before the first sample: 6.5 ms at 48 kHz (RFC 7845 §4.2).
-  static let opusPreSkipSamples: UInt16 = 312
   /// Stands in the header while no picture's size is known. Both sides need two bytes, as every size of VP8 fits in.
   static let placeholder = PictureSize(width: 640, height: 360)
 
@@ -123,9 +121,9 @@ extension WebMContext {
       unsafe parameters.pointee.codec_type = AVMEDIA_TYPE_AUDIO
       unsafe parameters.pointee.codec_id = AV_CODEC_ID_OPUS
       unsafe parameters.pointee.sample_rate = 48_000
-      unsafe parameters.pointee.initial_padding = Int32(opusPreSkipSamples)
+      unsafe parameters.pointee.initial_padding = Int32(OpusHead.preSkipSamples)
       unsafe av_channel_layout_default(&parameters.pointee.ch_layout, Int32(track.channels))
-      let head = opusHead(channels: UInt8(track.channels))
+      let head = OpusHead.bytes(channels: UInt8(track.channels))
       guard let extra = unsafe av_mallocz(head.count + Int(AV_INPUT_BUFFER_PADDING_SIZE)) else { throw .outOfMemory }
       unsafe extra.copyMemory(from: head, byteCount: head.count)
       unsafe parameters.pointee.extradata = extra.assumingMemoryBound(to: UInt8.self)
@@ -143,15 +141,5 @@ extension WebMContext {
   /// Whether the header's two bytes a side hold the size.
   static func canDeclare(_ size: PictureSize) -> Bool {
     (1...Int(UInt16.max)).contains(size.width) && (1...Int(UInt16.max)).contains(size.height)
-  }
-
-  /// The identification header (RFC 7845 §5.1):
-  ///
-  ///     "OpusHead" | version = 1 | channels | pre-skip (LE 16) | input rate (LE 32) | gain (LE 16) = 0 | mapping family = 0
-  static func opusHead(channels: UInt8) -> [UInt8] {
-    Array("OpusHead".utf8) + [
-      1, channels, UInt8(truncatingIfNeeded: opusPreSkipSamples), UInt8(truncatingIfNeeded: opusPreSkipSamples >> 8),
-      0x80, 0xBB, 0, 0, 0, 0, 0,
-    ]
   }
 }

@@ -6,7 +6,7 @@ package struct ControlError: Error, Sendable, Equatable {
   package enum Code: String, Sendable {
     case invalidJSON, invalidField, unauthorized, forbidden, notFound, methodNotAllowed, invalidState
     case lengthRequired, bodyTooLarge, unsupportedMediaType
-    case atCapacity, `internal`, shuttingDown, diskFull
+    case atCapacity, `internal`, starting, shuttingDown, diskFull
 
     /// The HTTP status that carries the code (control-api.md, Errors).
     package var status: Int {
@@ -22,7 +22,7 @@ package struct ControlError: Error, Sendable, Equatable {
       case .unsupportedMediaType: 415
       case .atCapacity: 429
       case .internal: 500
-      case .shuttingDown, .diskFull: 503
+      case .starting, .shuttingDown, .diskFull: 503
       }
     }
   }
