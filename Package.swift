@@ -84,7 +84,7 @@ let package = Package(
     tests("WireTests", "Ground", "RTP", "RTCP", "Seeded"),
     tests("TextTests", "Ground", "SDP", "HLSPlaylist", "JSON"),
     tests("TransportTests", "Ground", "RTP", "RTCP", "SRTP", "Peer", "Seeded"),
-    tests("MediaTests", "Ground", "RTP", "RTCP", "Codecs", "Jitter", "Timeline", "Track", "COpus"),
+    tests("MediaTests", "Ground", "RTP", "RTCP", "Codecs", "Jitter", "Timeline", "Track", "COpus", "Seeded"),
     tests("MuxTests", "Ground", "Codecs", "Mux"),
     tests("HLSTests", "Ground", "Codecs", "Mux", "HLSPlaylist"),
     tests("TranscodeTests", "Ground", "Codecs", "Transcode"),

@@ -1,4 +1,5 @@
 import Ground
+import Seeded
 import Jitter
 import Testing
 

@@ -1,5 +1,6 @@
 import Codecs
 import Ground
+import Seeded
 import Testing
 
 /// The table of contents and RFC 6716 §3's rules.

@@ -1,4 +1,5 @@
 import Ground
+import Seeded
 import RTCP
 
 /// One RTP stream of a simulated sender: when frames are captured, what their timestamps say, when they and the reports arrive. All times

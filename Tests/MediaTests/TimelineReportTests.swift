@@ -1,5 +1,6 @@
 import Foundation
 import Ground
+import Seeded
 import RTCP
 import Testing
 import Timeline

@@ -1,5 +1,6 @@
 import Codecs
 import Ground
+import Seeded
 import Testing
 
 /// The payload descriptor (RFC 7741 §4.2) and the frame's head (RFC 6386 §9.1).
