@@ -188,7 +188,8 @@ import Control
   }
 
   @Test(arguments: [
-    ("text/plain", 415), ("application/x-www-form-urlencoded", 415), ("application/json; charset=utf-8", 201),
+    ("text/plain", 415), ("multipart/form-data; boundary=x", 415), ("application/x-www-form-urlencoded", 201),
+    ("application/json; charset=utf-8", 201),
     ("Application/JSON", 201), ("application/vnd.deck+json", 201),
   ])
   func onlyJSONIsTaken(type: String, status: Int) throws {

@@ -27,9 +27,11 @@ extension Request {
     }
   }
 
-  /// `application/json` or a type built on it (RFC 6839 §3.1), with any parameters.
+  /// `application/json` or a type built on it (RFC 6839 §3.1), with any parameters; and the type that `curl -d` gives to whatever it sends,
+  /// so that it drives the API without a header.
   private static func isJSON(_ type: String) -> Bool {
     let essence = type.prefix { $0 != ";" && $0 != " " && $0 != "\t" }.lowercased()
-    return essence == "application/json" || (essence.hasPrefix("application/") && essence.hasSuffix("+json"))
+    return essence == "application/json" || essence == "application/x-www-form-urlencoded"
+      || (essence.hasPrefix("application/") && essence.hasSuffix("+json"))
   }
 }
