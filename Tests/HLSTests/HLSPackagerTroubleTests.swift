@@ -170,4 +170,32 @@ import Testing
     try packaging.finish()
     #expect(try Reading(packaging.folder).times(0) == opus.frames.map { $0.time.ticks(48_000) })
   }
+
+  /// A frame's bytes belong to nobody once they are in a fragment: changed in place, they stay where they are, as they do only for a sole owner.
+  @Test func noFrameIsKeptForever() throws {
+    let format = TrackFormat(
+      codec: .h264, size: PictureSize(width: 320, height: 180),
+      configuration: [1, 0x42, 0xc0, 0x0d, 0xff, 0xe1, 0, 4, 0x67, 0x42, 0xc0, 0x0d, 1, 0, 4, 0x68, 0xcb, 0x83, 0xcb])
+    var units: [[UInt8]] = (0..<4).map { [0, 0, 0, 200, $0 == 0 ? 0x65 : 0x41] + [UInt8](repeating: 0x9a, count: 199) }
+    try present(units, format)
+    for n in units.indices {
+      let before = place(of: units[n])
+      units[n][5] = 0
+      #expect(place(of: units[n]) == before, "frame \(n)")
+    }
+  }
+
+  /// A whole presentation of these frames, gone when this returns.
+  private func present(_ units: [[UInt8]], _ format: TrackFormat) throws {
+    var packaging = Packaging()
+    try packaging.start([format])
+    for (n, unit) in units.enumerated() {
+      try packaging.feed([EncodedFrame(bytes: unit, track: 0, time: Media.time(Int64(n), per: 30), isKey: n == 0)])
+    }
+    try packaging.finish()
+  }
+
+  private func place(of bytes: [UInt8]) -> UInt {
+    unsafe bytes.withUnsafeBufferPointer { UInt(bitPattern: $0.baseAddress) }
+  }
 }

@@ -184,6 +184,18 @@ func clusterOffsets(_ file: TestFile) -> [Int] {
     #expect(file.bytes == clean.bytes)
   }
 
+  /// A finished file that has lost all its frames since: its header must not tell the time that it had.
+  @Test func aFinishedFileWithoutItsFramesHasNoDuration() throws {
+    let finished = try webM(TestMedia.bothFormats, try TestMedia.both())
+    let cut = try #require(clusterOffsets(finished).first) + 20
+    let (file, plan) = try recover(TestFile(bytes: Array(finished.bytes[..<cut])))
+    #expect(plan.facts.clusters == 0)
+    #expect(plan.facts.duration == .zero)
+    let again = try self.plan(file)
+    #expect(again.isFinished)
+    #expect(again.facts.duration == .zero)
+  }
+
   /// Bytes changed at random: any answer but a trap, and what comes out is finished.
   @Test func hostileBytesNeverTrap() throws {
     let whole = try webM(TestMedia.bothFormats, Array(try TestMedia.both().prefix(60)), finish: false)

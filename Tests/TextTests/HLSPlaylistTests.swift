@@ -108,6 +108,12 @@ import Testing
     #expect(throws: PlaylistError.notAPlaylist) { try MediaPlaylist(parsing: [0xff, 0xfe]) }
   }
 
+  @Test func namesOfCodecsAreReadWithoutSpacesAndHoles() throws {
+    let text = "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1,CODECS=\"avc1.42C00D,,  opus, \"\nmedia.m3u8\n"
+    let playlist = try MultivariantPlaylist(parsing: Array(text.utf8))
+    #expect(playlist.variants.map(\.codecs) == [["avc1.42C00D", "opus"]])
+  }
+
   @Test func multivariantPlaylistIsWrittenAndReadBack() throws {
     let full = MultivariantPlaylist.Variant(
       uri: "media.m3u8", bandwidth: 2_800_000, averageBandwidth: 2_500_001, codecs: ["avc1.42C01F", "mp4a.40.2"],

@@ -58,7 +58,8 @@ package struct ReceptionStatistics: Sendable {
     let fraction = interval > 0 && lostInInterval > 0 ? UInt8(min(255, lostInInterval * 256 / interval)) : 0
     var delay: UInt32 = 0
     if let lastReport {
-      let since = max(0, (now - lastReport.arrival).nanoseconds)
+      // 32 bits of 1/65536 s hold 18 hours.
+      let since = min(max(0, (now - lastReport.arrival).nanoseconds), 65_536 * 1_000_000_000)
       delay = UInt32(clamping: since / 1_000 * 65_536 / 1_000_000)
     }
     return ReportBlock(

@@ -15,8 +15,9 @@ extension HLSPackager {
       segment?.fragmentStart = frame.time
     }
     if frame.track == videoTrack {
-      held = frame
-      if frame.isKey { held?.bytes = parameterSets.prepended(to: frame.bytes) }
+      var whole = frame
+      if frame.isKey { whole.bytes = parameterSets.prepended(to: frame.bytes) }
+      held = whole
       needsKey = false
       lastVideoTime = frame.time
       mediaEnd = max(mediaEnd, frame.time + min(videoInterval, HLSPackager.gap))

@@ -20,9 +20,14 @@ enum WebMIndex {
       // An ID of one byte for an ID of one byte: readers pass over the entry.
       patches.append(WebMPatch(offset: Int64(track.offset), bytes: [UInt8(MatroskaID.void)]))
     }
-    if durationMilliseconds > 0, let offset = header.durationOffset {
+    if let offset = header.durationOffset, durationMilliseconds > 0 || header.duration != nil {
       var bytes: [UInt8] = []
-      bytes.appendMatroska(MatroskaID.duration, float: Double(durationMilliseconds))
+      if durationMilliseconds > 0 {
+        bytes.appendMatroska(MatroskaID.duration, float: Double(durationMilliseconds))
+      } else {
+        // A file that was finished once and has lost all its frames since.
+        bytes.appendMatroskaVoid(WebMHeader.durationLength)
+      }
       patches.append(WebMPatch(offset: Int64(offset), bytes: bytes))
     }
     if let bytes = seekHead(header, cuesAt: append.isEmpty ? nil : end) {

@@ -12,10 +12,11 @@ struct WebMTrackClock {
   private(set) var end: Int64 = 0
 
   /// Places a frame: at `milliseconds`, or one after the last frame where that is later. `duration`: zero where unknown; the frame
-  /// then counts as long as its distance from the one before, within the bound.
+  /// then counts as long as its distance from the one before, within the bound, and the first for a millisecond: a file with a frame
+  /// has a length.
   mutating func place(_ milliseconds: Int64, duration: Int64) -> Int64 {
     let placed = last.map { max(milliseconds, $0 + 1) } ?? milliseconds
-    let distance = last.map { min(placed - $0, WebMTrackClock.longestGuessMilliseconds) } ?? 0
+    let distance = last.map { min(placed - $0, WebMTrackClock.longestGuessMilliseconds) } ?? 1
     last = placed
     end = placed + (duration > 0 ? duration : distance)
     return placed

@@ -107,7 +107,9 @@ extension MultivariantPlaylist.Variant {
       guard let average = PlaylistText.integer(average[...]) else { return nil }
       averageBandwidth = average
     }
-    if let list = attributes["CODECS"] { codecs = list.split(separator: ",").map { String($0.trimmingPrefix(" ")) } }
+    if let list = attributes["CODECS"] {
+      codecs = list.split(separator: ",").map { String($0.trimmingPrefix { $0 == " " }) }.filter { !$0.isEmpty }
+    }
     if let pixels = attributes["RESOLUTION"] {
       let sides = pixels.split(separator: "x", omittingEmptySubsequences: false).map { PlaylistText.integer($0) }
       guard sides.count == 2, let width = sides[0], let height = sides[1] else { return nil }
