@@ -73,6 +73,7 @@ private func key(_ bytes: Int) -> String { String(repeating: "AAAA", count: byte
     source(#""rtcpMux":false,"port":40000"#), source(#""listenIp":"::1","remote":{"ip":"::2","port":1}"#),
     source(
       #""bundle":false"#, tracks: #"{"participant":"a","codec":"opus","payloadType":111,"port":5000,"remote":{"ip":"10.0.0.1","port":9}}"#),
+    source("", tracks: #"{"participant":"a","codec":"opus","payloadType":63},{"participant":"a","codec":"VP8","payloadType":96}"#),
     source(#""bundle":false"#, tracks: "\(opus),\(opus)"), source("", tracks: "\(vp8),\(opus)"),
     track(#""ssrc":1"#, also: #",{"participant":"b","codec":"opus","payloadType":111}"#),
     track(#""ssrc":0,"channels":1,"clockRate":48000.0"#),
@@ -237,8 +238,16 @@ private let badStarts: [(String, String, String)] = [
     "a string was given, but a whole number is needed"
   ),
   (
+    source("", tracks: #"{"participant":"a","codec":"opus","payloadType":64}"#), "source.tracks[0].payloadType",
+    "64 cannot be told from RTCP (RFC 5761); allowed are 0 to 63 and 96 to 127"
+  ),
+  (
     source("", tracks: #"{"participant":"a","codec":"opus","payloadType":72}"#), "source.tracks[0].payloadType",
-    "72 cannot be told from RTCP (RFC 5761); allowed are 0 to 71 and 77 to 127"
+    "72 cannot be told from RTCP (RFC 5761); allowed are 0 to 63 and 96 to 127"
+  ),
+  (
+    source("", tracks: #"{"participant":"a","codec":"opus","payloadType":95}"#), "source.tracks[0].payloadType",
+    "95 cannot be told from RTCP (RFC 5761); allowed are 0 to 63 and 96 to 127"
   ),
   (track(#""kind":"video""#), "source.tracks[0].kind", "\"video\" was given, but opus is audio"),
   (track(#""kind":"text""#), "source.tracks[0].kind", "\"text\" is not known; allowed is audio or video"),

@@ -100,11 +100,11 @@ extension TrackSpecification {
 }
 
 extension FieldReader {
-  /// A payload type. 72 to 76 are what RTCP packets look like when both share a port (RFC 5761 §4).
+  /// A payload type. Packets of 64 to 95 look like RTCP where they carry the marker and share a port with it (RFC 5761 §4).
   func payloadType() throws(ControlError) -> PayloadType? {
     guard let type = try integer("payloadType", 0...127, "a payload type") else { return nil }
-    if (72...76).contains(type) {
-      throw .field(name("payloadType"), "\(type) cannot be told from RTCP (RFC 5761); allowed are 0 to 71 and 77 to 127")
+    if (64...95).contains(type) {
+      throw .field(name("payloadType"), "\(type) cannot be told from RTCP (RFC 5761); allowed are 0 to 63 and 96 to 127")
     }
     return PayloadType(UInt8(type))
   }

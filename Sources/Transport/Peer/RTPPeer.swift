@@ -33,7 +33,8 @@ package enum Reception: Sendable, Equatable {
 ///
 /// The sender's address is the one that was configured, or is latched by the owner (`latch(_:at:)`) on the first valid packet, and is
 /// pinned from then on. A sender that was latched and has been silent for `restartAfter` may come back from another port of the same host
-/// (a forwarder that was started anew), or with SRTP, where packets prove themselves, from anywhere. RTCP goes to the configured address, else to where datagrams on the RTCP port come from, else to the media's.
+/// (a forwarder that was started anew), or with SRTP, where packets prove themselves, from anywhere; never from another address than the
+/// configured one. RTCP goes to the configured address, else to where datagrams on the RTCP port come from, else to the media's.
 package struct RTPPeer: ~Copyable {
   package struct Configuration: Sendable {
     /// Where media must come from. Port 0 pins the address only.
@@ -53,11 +54,14 @@ package struct RTPPeer: ~Copyable {
   private let isRTCPClear: Bool
   private var latched: SocketAddress?
   private var learnedRTCP: SocketAddress?
+  /// Who spoke on the RTCP port before the sender was known, the last of each host: one of them may be the sender's.
+  private var openers: [SocketAddress] = []
   /// When the latched sender was last heard.
   private var heardAt: Instant?
 
   /// How long a latched sender must be silent before its successor is let in.
   package static let restartAfter = TimeSpan.milliseconds(2_000)
+  private static let maximumOpeners = 8
 
   package init(_ configuration: Configuration) throws(SRTPError) {
     // All that can throw comes before the first stored property.
@@ -82,7 +86,7 @@ package struct RTPPeer: ~Copyable {
   package var remote: SocketAddress? { latched }
 
   /// Where RTCP goes, once known.
-  package var rtcpDestination: SocketAddress? { configuredRTCP ?? learnedRTCP ?? latched }
+  package var rtcpDestination: SocketAddress? { configuredRTCP ?? learnedRTCP ?? openers.first ?? latched }
 
   // MARK: World
 
@@ -90,9 +94,9 @@ package struct RTPPeer: ~Copyable {
   package mutating func receive(_ datagram: inout MutableSpan<UInt8>, from address: SocketAddress, on port: PeerPort, at now: Instant)
     -> Reception
   {
+    if port == .rtcp { learn(rtcp: address) }
     guard datagram.count >= 4 else { return .discarded(isFromSender(address, port) ? .malformed : .stranger) }
     let isRTCP = RTCPReader.looksLikeRTCP(datagram.span)
-    if port == .rtcp { learn(rtcp: address) }
     if !isFromSender(address, port) {
       guard port == .rtp, !isRTCP, mayRestart(from: address, at: now) else { return .discarded(.stranger) }
     }
@@ -139,26 +143,33 @@ package struct RTPPeer: ~Copyable {
     switch port {
     case .rtp:
       if let latched { return address == latched }
-      guard let configured else { return true }
-      return address.high == configured.high && address.low == configured.low
+      return configured.map { RTPPeer.isSameHost(address, $0) } ?? true
     case .rtcp:
       if let configuredRTCP { return address == configuredRTCP }
-      guard let host = latched ?? configured else { return true }
       // The RTCP port is not known beforehand; the host is.
-      return address.high == host.high && address.low == host.low
+      return (latched ?? configured).map { RTPPeer.isSameHost(address, $0) } ?? true
     }
   }
 
   /// Whether the latched sender has been silent for so long that `address` may be its successor.
   private func mayRestart(from address: SocketAddress, at now: Instant) -> Bool {
-    guard configured == nil || configured?.port == 0, let latched, let heardAt, now - heardAt >= RTPPeer.restartAfter else { return false }
-    return inbound != nil || (address.high == latched.high && address.low == latched.low)
+    guard let latched, let heardAt, now - heardAt >= RTPPeer.restartAfter else { return false }
+    if let configured { return configured.port == 0 && RTPPeer.isSameHost(address, configured) }
+    return inbound != nil || RTPPeer.isSameHost(address, latched)
   }
+
+  private static func isSameHost(_ a: SocketAddress, _ b: SocketAddress) -> Bool { a.high == b.high && a.low == b.low }
 
   /// Whatever reaches the RTCP port tells where RTCP is awaited, as long as it comes from the sender's host.
   private mutating func learn(rtcp address: SocketAddress) {
-    guard configuredRTCP == nil, learnedRTCP != address, isFromSender(address, .rtcp) else { return }
-    if learnedRTCP == nil || latched != nil { learnedRTCP = address }
+    guard configuredRTCP == nil, isFromSender(address, .rtcp) else { return }
+    if latched != nil {
+      learnedRTCP = address
+    } else if let known = openers.firstIndex(where: { RTPPeer.isSameHost($0, address) }) {
+      openers[known] = address
+    } else if openers.count < RTPPeer.maximumOpeners {
+      openers.append(address)
+    }
   }
 
   // MARK: Commands
@@ -167,10 +178,12 @@ package struct RTPPeer: ~Copyable {
   package mutating func latch(_ address: SocketAddress, at now: Instant) {
     heardAt = now
     guard latched != address else { return }
-    let isRestart = latched != nil
     latched = address
-    // What a stranger may have taught before the sender was known, or the sender that is gone, is forgotten.
-    if let learned = learnedRTCP, isRestart || learned.high != address.high || learned.low != address.low { learnedRTCP = nil }
+    // What another host said is no longer of use. What this one said is, also where it comes back from another port: forwarders open
+    // their RTCP channel before they send media.
+    let isOfUse = learnedRTCP.map { RTPPeer.isSameHost($0, address) } ?? false
+    if !isOfUse { learnedRTCP = openers.first { RTPPeer.isSameHost($0, address) } }
+    openers = []
   }
 
   /// Makes an RTCP datagram ready to send: encrypted where the sender expects it.

@@ -75,12 +75,12 @@ package enum SRTPError: Error, Sendable, Hashable {
     return try SRTPSession.check(status, count)
   }
 
-  /// Encrypts an RTP packet; the array grows by the trailer.
+  /// Encrypts an RTP packet; the array grows by the trailer, and keeps its length where it is refused.
   package func protectRTP(_ packet: inout [UInt8]) throws(SRTPError) {
     try unsafe protect(&packet) { bytes, count in unsafe srtp_protect(session, bytes, count) }
   }
 
-  /// Encrypts an RTCP packet; the array grows by the trailer.
+  /// Encrypts an RTCP packet; the array grows by the trailer, and keeps its length where it is refused.
   package func protectRTCP(_ packet: inout [UInt8]) throws(SRTPError) {
     try unsafe protect(&packet) { bytes, count in unsafe srtp_protect_rtcp(session, bytes, count) }
   }
@@ -88,11 +88,12 @@ package enum SRTPError: Error, Sendable, Hashable {
   private func protect(
     _ packet: inout [UInt8], with call: (UnsafeMutableRawPointer?, UnsafeMutablePointer<Int32>) -> srtp_err_status_t
   ) throws(SRTPError) {
-    var count = Int32(packet.count)
+    let clear = packet.count
+    var count = Int32(clear)
     packet.append(contentsOf: repeatElement(0, count: SRTPSession.maximumTrailerBytes))
     let status = unsafe packet.withUnsafeMutableBytes { bytes in unsafe call(bytes.baseAddress, &count) }
-    let kept = try SRTPSession.check(status, count)
-    packet.removeLast(packet.count - kept)
+    packet.removeLast(packet.count - (status == srtp_err_status_ok ? Int(count) : clear))
+    _ = try SRTPSession.check(status, count)
   }
 
   private static func check(_ status: srtp_err_status_t, _ count: Int32) throws(SRTPError) -> Int {
