@@ -18,6 +18,7 @@ extension FuzzTarget {
       return out
     }
   ) { bytes in
+    SRTPSession.prepare()
     var input = InputReader(bytes)
     let suite = CryptoSuite.allCases[Int(input.u8()) % CryptoSuite.allCases.count]
     let mode = input.u8()

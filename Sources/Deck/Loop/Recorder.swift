@@ -3,6 +3,7 @@ import Glibc
 import Ground
 package import JSON
 package import Recording
+import SRTP
 import Synchronization
 
 /// The recorder: takes the control plane's calls, owns the loops and writers, keeps the books. Thread-safe.
@@ -39,6 +40,7 @@ package final class Recorder: RecorderControl, Sendable {
     self.logger = logger
     try Recorder.checkListening(configuration.listenIP)
     try Recorder.openRoot(configuration.root)
+    SRTPSession.prepare()
     // No thread before the last thing that can fail.
     let found = FoundRecordings(root: configuration.root, logger: logger)
     hub = EventHub(first: found.lastEvent + 1)

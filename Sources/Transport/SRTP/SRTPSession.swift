@@ -24,6 +24,13 @@ package enum SRTPError: Error, Sendable, Hashable {
   package static let maximumTrailerBytes = Int(SRTP_MAX_TRAILER_LEN) + 4
 
   private static let started: srtp_err_status_t = srtp_init()
+  /// Never used, never given up.
+  private nonisolated(unsafe) static let kept = try? SRTPSession(
+    suite: .aesCM80, key: [UInt8](repeating: 0, count: CryptoSuite.aesCM80.keyAndSaltBytes), direction: .inbound)
+
+  /// Loads what sessions need, for as long as the process lives. A libsrtp on NSS, as Debian's is, loads the cipher modules with each
+  /// session that is the only one (50 ms the first time, 2 ms after), and drops them with it; beside another, a session takes microseconds.
+  package static func prepare() { _ = unsafe kept }
 
   /// `key` is master key and salt, concatenated.
   package init(suite: CryptoSuite, key: [UInt8], direction: Direction) throws(SRTPError) {
