@@ -1,6 +1,6 @@
 import Ground
-import Seeded
 import Jitter
+import Seeded
 import Testing
 
 /// Random paths and random numbers; `JitterRig` checks its books at every packet.

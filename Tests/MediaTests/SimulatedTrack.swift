@@ -1,6 +1,6 @@
 import Ground
-import Seeded
 import RTCP
+import Seeded
 
 /// One RTP stream of a simulated sender: when frames are captured, what their timestamps say, when they and the reports arrive. All times
 /// are true seconds.

@@ -1,7 +1,7 @@
 import Foundation
 import Ground
-import Seeded
 import RTCP
+import Seeded
 import Testing
 import Timeline
 

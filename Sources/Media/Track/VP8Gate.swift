@@ -4,8 +4,9 @@ package import Codecs
 ///
 /// After a hole nothing passes until a key frame, or until the stream proves that no reference is missing (RFC 7741 §4.2): picture ids
 /// that continue (what was lost was padding), a lost frame that nobody refers to (N), or temporal layers: a base-layer frame whose
-/// TL0PICIDX continues needs no upper layer, and a layer-sync frame (Y) needs only the base layer. A hole in which a running number can
-/// have gone round proves nothing.
+/// TL0PICIDX continues needs no upper layer, and a layer-sync frame (Y) needs only its base-layer frame. Nor does anything after a sync
+/// frame need an upper-layer frame from before that base-layer frame; what was lost since then may still be referred to. A hole in which
+/// a running number can have gone round proves nothing.
 package struct VP8Gate: Sendable {
   package enum Verdict: Sendable, Equatable {
     case pass
@@ -21,8 +22,10 @@ package struct VP8Gate: Sendable {
   private var hole: Int64?
   private var lastPictureID: UInt16?
   private var lastTL0: UInt8?
-  /// Upper temporal layers that lost a frame: bit n for TID n.
-  private var damagedLayers: UInt8 = 0
+  /// Upper temporal layers that miss a frame from before the last base-layer frame: bit n for TID n.
+  private var olderDamage: UInt8 = 0
+  /// Those that miss one from after it.
+  private var newerDamage: UInt8 = 0
   /// Whether the last frame came after a hole in which, as picture ids prove, no frame was lost.
   package private(set) var holeWasEmpty = false
 
@@ -57,7 +60,8 @@ package struct VP8Gate: Sendable {
     if isKey {
       state = .open
       hole = nil
-      damagedLayers = 0
+      olderDamage = 0
+      newerDamage = 0
       remember(descriptor)
       return .pass
     }
@@ -68,12 +72,29 @@ package struct VP8Gate: Sendable {
     }
     guard state == .open else { return .brokenReference }
     remember(descriptor)
-    guard damagedLayers != 0, let layer = descriptor.temporalLayer, layer > 0 else { return .pass }
+    return judgeLayer(of: descriptor)
+  }
+
+  private mutating func judgeLayer(of descriptor: VP8PayloadDescriptor) -> Verdict {
+    guard olderDamage | newerDamage != 0 else { return .pass }
+    guard let layer = descriptor.temporalLayer else {
+      // Layers were told before: what this one refers to is not known.
+      state = .broken
+      return .brokenReference
+    }
+    guard layer > 0 else {
+      olderDamage |= newerDamage
+      newerDamage = 0
+      return .pass
+    }
     let bit = UInt8(1) << layer
     // The layer itself, or one between it and the base.
-    guard damagedLayers & (bit | bit - 1) != 0 else { return .pass }
-    guard descriptor.isLayerSync else { return .brokenReference }
-    damagedLayers &= ~bit
+    guard (olderDamage | newerDamage) & (bit | (bit - 1)) != 0 else { return .pass }
+    guard descriptor.isLayerSync else {
+      if !descriptor.isNonReference { newerDamage |= bit }
+      return .brokenReference
+    }
+    olderDamage &= ~bit
     return .pass
   }
 
@@ -86,7 +107,7 @@ package struct VP8Gate: Sendable {
     if let tl0 = descriptor.tl0PictureIndex, let layer = descriptor.temporalLayer, let last = lastTL0, packets < 0x100,
       tl0 == (layer == 0 ? last &+ 1 : last)
     {
-      damagedLayers = 0b1110
+      newerDamage = 0b1110
       return
     }
     state = .broken

@@ -1,0 +1,115 @@
+import Codecs
+import Ground
+import RTCP
+import RTP
+import Timeline
+import Track
+
+/// Drives one `TrackReceiver` as a take does, and holds its books at every step: each packet received is in a frame that was given out,
+/// discarded for one cause, or waits.
+struct TrackRig {
+  struct Gap: Equatable {
+    /// Milliseconds on the rig's clock.
+    var from: Double
+    var to: Double
+    var packetsLost: Int64
+  }
+
+  private(set) var receiver: TrackReceiver
+  private(set) var clock = ParticipantClock()
+  let pool = BufferPool()
+  private(set) var frames: [PlacedFrame] = []
+  private(set) var gaps: [Gap] = []
+  private(set) var sizes: [PictureSize] = []
+  /// When a key frame was asked for, in milliseconds.
+  private(set) var requests: [Double] = []
+  /// Broken promises, in words; a test expects none.
+  private(set) var faults: [String] = []
+  private var sent: UInt64 = 0
+
+  static let ssrc = SSRC(0x5eed)
+  static let origin = Instant(nanoseconds: 1_000_000_000_000)
+  static func time(_ milliseconds: Double) -> Instant { origin + .seconds(milliseconds / 1000) }
+  private static func milliseconds(_ place: Int64) -> Double { Double(place - Int64(origin.nanoseconds)) / 1e6 }
+
+  init(_ codec: Codec, ssrc: SSRC? = TrackRig.ssrc, deadline: Int64 = 500) {
+    let index = clock.addTrack(isAudio: codec.kind == .audio, rate: codec.clockRate)
+    receiver = TrackReceiver(codec: codec, clockIndex: index, ssrc: ssrc, deadline: .milliseconds(deadline))
+  }
+
+  var counters: TrackCounters { receiver.counters }
+  /// Discards by cause, those that happened.
+  var discards: [PacketDiscard: UInt64] {
+    Dictionary(uniqueKeysWithValues: PacketDiscard.allCases.map { ($0, counters.discarded($0)) }).filter { $0.value > 0 }
+  }
+  /// Milliseconds on the rig's clock.
+  var places: [Double] { frames.map { TrackRig.milliseconds($0.place) } }
+
+  mutating func send(_ datagram: [UInt8], at time: Double) {
+    guard let packet = try? RTPPacket(parsing: datagram.span) else { return }
+    sent += 1
+    receiver.receive(packet, datagram: datagram.span, at: TrackRig.time(time), clock: &clock, pool: pool)
+    collect()
+  }
+
+  mutating func send(_ fields: RTPHeaderFields, _ payload: [UInt8], padding: Int = 0, at time: Double) {
+    send(fields.packet(payload: payload, padding: padding), at: time)
+  }
+
+  mutating func report(_ report: SenderReport, at time: Double) {
+    receiver.receive(report, at: TrackRig.time(time), clock: &clock)
+    collect()
+  }
+
+  mutating func advance(to time: Double) {
+    clock.advance(to: TrackRig.time(time))
+    receiver.advance(to: TrackRig.time(time), clock: &clock, pool: pool)
+    collect()
+    if receiver.shouldRequestKeyFrame(at: TrackRig.time(time)) {
+      receiver.countPLI()
+      requests.append(time)
+    }
+  }
+
+  mutating func needKeyFrame(at time: Double) { receiver.needKeyFrame(at: TrackRig.time(time)) }
+
+  mutating func changeSSRC(to ssrc: SSRC, at time: Double) {
+    receiver.changeSSRC(to: ssrc, at: TrackRig.time(time), clock: &clock, pool: pool)
+    collect()
+  }
+
+  mutating func finish() {
+    receiver.finish(clock: &clock, pool: pool)
+    collect()
+    if receiver.packetsPending != 0 || receiver.keptBytes != 0 {
+      faults.append("\(receiver.packetsPending) packets and \(receiver.keptBytes) bytes are left at the end")
+    }
+  }
+
+  mutating func block(at time: Double) -> ReportBlock? { receiver.reportBlock(at: TrackRig.time(time)) }
+
+  private mutating func collect() {
+    balance()
+    while let output = receiver.popOutput() {
+      switch output {
+      case .frame(let frame):
+        if let last = frames.last, frame.place < last.place + 1_000_000 { faults.append("\(frame.place) after \(last.place)") }
+        frames.append(frame)
+      case .gap(let from, let to, let lost):
+        if from >= to { faults.append("a gap from \(from) to \(to)") }
+        receiver.countGap(TimeSpan(nanoseconds: to - from))
+        gaps.append(Gap(from: TrackRig.milliseconds(from), to: TrackRig.milliseconds(to), packetsLost: lost))
+      case .resized(let size): sizes.append(size)
+      }
+      balance()
+    }
+  }
+
+  private mutating func balance() {
+    let books = receiver.counters
+    if books.packetsReceived != sent { faults.append("\(books.packetsReceived) of \(sent) received") }
+    let told = books.packetsInFrames + books.packetsDiscarded + UInt64(receiver.packetsPending)
+    if told != sent { faults.append("\(sent) received, \(told) told") }
+    if books.frames != UInt64(frames.count) && books.frames != UInt64(frames.count) + 1 { faults.append("\(books.frames) frames") }
+  }
+}
