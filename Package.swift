@@ -63,6 +63,7 @@ let package = Package(
     // Tape: frames to bytes with their offsets.
     room("Tape", "Mux", "Ground", "Codecs", "HLSPlaylist", "CLibAV"),
     room("Tape", "Transcode", "Ground", "Codecs", "CLibAV", "CVPX", "COpus"),
+    room("Tape", "Negotiation", "Ground", "RTP", "SDP", "Codecs"),
     room(
       "Tape", "Recording", "Ground", "JSON", "RTP", "RTCP", "SRTP", "Peer", "Codecs", "Jitter", "Timeline", "Track", "Mux",
       "Transcode", "HLSPlaylist"),
@@ -85,6 +86,7 @@ let package = Package(
     tests("TextTests", "Ground", "SDP", "HLSPlaylist", "JSON"),
     tests("TransportTests", "Ground", "RTP", "RTCP", "SRTP", "Peer", "Seeded"),
     tests("MediaTests", "Ground", "RTP", "RTCP", "Codecs", "Jitter", "Timeline", "Track", "COpus", "Seeded"),
+    tests("NegotiationTests", "Ground", "RTP", "SDP", "Codecs", "Negotiation"),
     tests("MuxTests", "Ground", "Codecs", "Mux"),
     tests("HLSTests", "Ground", "Codecs", "Mux", "HLSPlaylist"),
     tests("TranscodeTests", "Ground", "Codecs", "Transcode"),

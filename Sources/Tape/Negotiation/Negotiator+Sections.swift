@@ -1,0 +1,123 @@
+import Codecs
+import Ground
+import RTP
+import SDP
+
+/// What is agreed on section by section.
+extension Negotiator {
+  func agree(_ offer: SessionDescription, _ index: Int, bundle: Bundle) throws(NegotiationError) -> AgreedSection {
+    let media = offer.media[index]
+    var section = AgreedSection(mid: media.attributes.mid ?? "\(index)", kind: media.kind)
+    let speaksDTLS = media.transport == "UDP/TLS/RTP/SAVPF" || media.transport == "UDP/TLS/RTP/SAVP" || media.transport == "RTP/SAVPF"
+    guard bundle.members.contains(index), Negotiator.isOffered(media), speaksDTLS, media.attributes.hasRTCPMux else { return section }
+    guard let codec = agreeCodec(media) else { return section }
+    section.codec = codec
+    let direction = offer.direction(of: media)
+    section.isReceiving = direction == .sendReceive || direction == .sendOnly
+    for map in media.attributes.extensionMaps where map.direction != .receiveOnly && map.direction != .inactive {
+      guard let kind = RTPHeaderExtension(rawValue: map.uri), accepts(kind, codec) else { continue }
+      guard (1...255).contains(map.id) else { throw .invalid(section: index, reason: "a=extmap:\(map.id): ids are 1 to 255") }
+      section.extensions[kind] = UInt8(map.id)
+    }
+    if configuration.acceptsSimulcast { section.rids = Negotiator.layers(media) }
+    section.streams = Negotiator.streams(media)
+    if let msid = media.attributes.msids.first {
+      section.streamID = msid.stream == "-" ? nil : msid.stream
+      section.trackID = msid.track
+    } else if let value = media.attributes.ssrcs.first(where: { $0.name == "msid" })?.value {
+      let parts = value.split(separator: " ").map(String.init)
+      section.streamID = parts.first == "-" ? nil : parts.first
+      section.trackID = parts.count > 1 ? parts[1] : nil
+    }
+    return section
+  }
+
+  /// Orientation is left to the sender, who turns the pictures itself then: nothing downstream would.
+  private func accepts(_ kind: RTPHeaderExtension, _ codec: AgreedCodec) -> Bool {
+    switch kind {
+    case .videoOrientation: false
+    case .transportSequenceNumber: codec.feedback.contains(.transportCC)
+    default: true
+    }
+  }
+
+  func agreeCodec(_ media: MediaDescription) -> AgreedCodec? {
+    let maps = media.attributes.rtpMaps
+    let parameters = media.attributes.formatParameters
+    for codec in configuration.codecs where codec.kind.rawValue == media.kind {
+      for format in media.formats {
+        guard let map = maps.first(where: { "\($0.payloadType)" == format }), Codec(name: map.encoding) == codec,
+          map.clockRate == UInt32(codec.clockRate.hertz)
+        else { continue }
+        let rtx = maps.first { other in
+          other.encoding.lowercased() == "rtx"
+            && parameters.first { $0.format == "\(other.payloadType)" }?["apt"] == format
+        }
+        return AgreedCodec(
+          codec: codec, payloadType: map.payloadType, rtx: rtx?.payloadType, channels: map.channels ?? 1,
+          parameters: parameters.first { $0.format == format }?.text, feedback: Negotiator.feedback(media, format))
+      }
+    }
+    return nil
+  }
+
+  private static func feedback(_ media: MediaDescription, _ format: String) -> FeedbackKinds {
+    var kinds: FeedbackKinds = []
+    for case let value? in media.attributes.values(of: "rtcp-fb") {
+      let words = value.split(separator: " ").map { $0.lowercased() }
+      guard words.count >= 2, words[0] == format || words[0] == "*" else { continue }
+      switch words[1...].joined(separator: " ") {
+      case "nack": kinds.insert(.nack)
+      case "nack pli": kinds.insert(.pli)
+      case "ccm fir": kinds.insert(.fir)
+      case "transport-cc": kinds.insert(.transportCC)
+      case "goog-remb": kinds.insert(.remb)
+      default: break
+      }
+    }
+    // One way of telling the bitrate is enough, and this one tells more.
+    if kinds.contains(.transportCC) {
+      let hasNumber = media.attributes.extensionMaps.contains { RTPHeaderExtension(rawValue: $0.uri) == .transportSequenceNumber }
+      kinds.remove(hasNumber ? .remb : .transportCC)
+    }
+    return kinds
+  }
+
+  /// The layers that are offered to be sent (RFC 8853 §5.1); of alternatives the first, and paused ones too.
+  private static func layers(_ media: MediaDescription) -> [String] {
+    guard case let value?? = media.attributes.values(of: "simulcast").first else { return [] }
+    let words = value.split(separator: " ")
+    guard let at = words.firstIndex(of: "send"), at + 1 < words.count else { return [] }
+    let known = Set(media.attributes.rids.filter { $0.direction == .send }.map(\.id))
+    var layers: [String] = []
+    for list in words[at + 1].split(separator: ";") {
+      guard let first = list.split(separator: ",").first else { continue }
+      let id = String(first.first == "~" ? first.dropFirst() : first)
+      if known.contains(id), !layers.contains(id), layers.count < maximumLayers { layers.append(id) }
+    }
+    return layers
+  }
+
+  static func streams(_ media: MediaDescription) -> [SignalledStream] {
+    let pairs = media.attributes.ssrcGroups.filter { $0.semantics == "FID" && $0.ssrcs.count == 2 }.map(\.ssrcs)
+    let repairs = Set(pairs.map { $0[1] })
+    var streams: [SignalledStream] = []
+    for attribute in media.attributes.ssrcs where !repairs.contains(attribute.ssrc) {
+      guard !streams.contains(where: { $0.ssrc == attribute.ssrc }), streams.count < maximumLayers else { continue }
+      streams.append(SignalledStream(ssrc: attribute.ssrc, rtx: pairs.first { $0[0] == attribute.ssrc }?[1]))
+    }
+    return streams
+  }
+
+  func checkExtensions(_ agreed: [AgreedSection]) throws(NegotiationError) {
+    var kinds: [UInt8: RTPHeaderExtension] = [:]
+    for (index, section) in agreed.enumerated() where !section.isRejected {
+      for (kind, id) in section.extensions.sorted(by: { $0.value < $1.value }) {
+        if let other = kinds[id], other != kind {
+          throw .invalid(section: index, reason: "a=extmap:\(id) is \(kind.rawValue) here and \(other.rawValue) elsewhere in the bundle")
+        }
+        kinds[id] = kind
+      }
+    }
+  }
+}

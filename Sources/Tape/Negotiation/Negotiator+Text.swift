@@ -1,0 +1,92 @@
+import Codecs
+import Ground
+import RTP
+import SDP
+
+extension Negotiator {
+  /// Our description: an answer to `offer`, or an offer of our own.
+  func describe(_ offer: SessionDescription?, as setup: Setup, direction: Direction) -> SessionDescription {
+    var description = SessionDescription()
+    description.origin = Origin(
+      username: "-", sessionID: configuration.sessionID, sessionVersion: "\(version)",
+      connection: ConnectionData(family: .ip4, address: "127.0.0.1"))
+    let mids = sections.filter { !$0.isRejected }.map(\.mid)
+    if offer?.attributes.groups.contains(where: { $0.semantics == "BUNDLE" }) ?? true, !mids.isEmpty {
+      description.attributes.append(.group(MediaGroup(semantics: "BUNDLE", mids: mids)))
+    }
+    if local.isLite { description.attributes.append(.other(name: "ice-lite", value: nil)) }
+    description.attributes.append(.other(name: "msid-semantic", value: " WMS *"))
+    if offer?.attributes.contains(.other(name: "extmap-allow-mixed", value: nil)) ?? false {
+      description.attributes.append(.other(name: "extmap-allow-mixed", value: nil))
+    }
+    var isFirst = true
+    for index in sections.indices {
+      guard let codec = sections[index].codec else {
+        description.media.append(rejected(sections[index], offer?.media[index]))
+        continue
+      }
+      description.media.append(section(sections[index], codec, offer?.media[index], setup, direction, withCandidates: isFirst))
+      isFirst = false
+    }
+    return description
+  }
+
+  private func rejected(_ section: AgreedSection, _ offered: MediaDescription?) -> MediaDescription {
+    MediaDescription(
+      kind: section.kind, port: 0, transport: offered?.transport ?? "UDP/TLS/RTP/SAVPF", formats: offered?.formats ?? ["0"],
+      connections: [ConnectionData(family: .ip4, address: "0.0.0.0")], attributes: [.mid(section.mid), .direction(.inactive)])
+  }
+
+  private func section(
+    _ section: AgreedSection, _ codec: AgreedCodec, _ offered: MediaDescription?, _ setup: Setup, _ direction: Direction,
+    withCandidates: Bool
+  ) -> MediaDescription {
+    var media = MediaDescription(
+      kind: section.kind, port: local.port, transport: offered?.transport ?? "UDP/TLS/RTP/SAVPF",
+      formats: [codec.payloadType.description] + (codec.rtx.map { [$0.description] } ?? []), connections: [local.address])
+    func add(_ name: String, _ value: String? = nil) { media.attributes.append(.other(name: name, value: value)) }
+    add("ice-ufrag", local.ufrag)
+    add("ice-pwd", local.password)
+    add("fingerprint", local.fingerprint.text)
+    add("setup", setup.rawValue)
+    media.attributes.append(.mid(section.mid))
+    for (kind, id) in section.extensions.sorted(by: { $0.value < $1.value }) {
+      media.attributes.append(.extensionMap(ExtensionMap(id: UInt16(id), uri: kind.rawValue)))
+    }
+    media.attributes.append(.direction(section.isReceiving ? direction : .inactive))
+    media.attributes.append(.rtcpMux)
+    if offered?.attributes.values(of: "rtcp-rsize").first != nil || offered == nil { add("rtcp-rsize") }
+    describe(codec, into: &media)
+    if !section.rids.isEmpty {
+      for id in section.rids { media.attributes.append(.rid(RestrictionID(id: id, direction: .receive))) }
+      add("simulcast", "recv " + section.rids.joined(separator: ";"))
+    }
+    if withCandidates {
+      for candidate in local.candidates { add("candidate", candidate) }
+      add("end-of-candidates")
+    }
+    return media
+  }
+
+  private func describe(_ codec: AgreedCodec, into media: inout MediaDescription) {
+    let type = codec.payloadType
+    media.attributes.append(
+      .rtpMap(
+        RTPMap(
+          payloadType: type, encoding: codec.codec.rawValue, clockRate: UInt32(codec.codec.clockRate.hertz),
+          channels: codec.codec.kind == .audio ? codec.channels : nil)))
+    if let parameters = codec.parameters {
+      media.attributes.append(.formatParameters(FormatParameters(format: type.description, text: parameters)))
+    }
+    let feedback: [(FeedbackKinds, String)] = [
+      (.transportCC, "transport-cc"), (.remb, "goog-remb"), (.fir, "ccm fir"), (.nack, "nack"), (.pli, "nack pli"),
+    ]
+    for (kind, name) in feedback where codec.feedback.contains(kind) {
+      media.attributes.append(.other(name: "rtcp-fb", value: "\(type) \(name)"))
+    }
+    guard let rtx = codec.rtx else { return }
+    media.attributes.append(
+      .rtpMap(RTPMap(payloadType: rtx, encoding: "rtx", clockRate: UInt32(codec.codec.clockRate.hertz))))
+    media.attributes.append(.formatParameters(FormatParameters(format: rtx.description, text: "apt=\(type)")))
+  }
+}
