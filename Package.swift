@@ -52,6 +52,7 @@ let package = Package(
     room("Wire", "SDP", "Ground"),
     room("Wire", "HLSPlaylist", "Ground"),
     room("Wire", "JSON", "Ground"),
+    room("Wire", "STUN", "Ground"),
     // Transport: datagrams in, clear packets out.
     room("Transport", "SRTP", "Ground", "RTP", "CSRTP"),
     room("Transport", "Peer", "Ground", "RTP", "RTCP", "SRTP"),
@@ -81,8 +82,10 @@ let package = Package(
       path: "Sources/tapedeck", exclude: ["README.md"], swiftSettings: strict),
     // What several suites make their inputs with.
     .target(name: "Seeded", path: "Tests/Seeded", swiftSettings: strict),
+    .target(name: "STUNSamples", path: "Tests/STUNSamples", swiftSettings: strict),
     tests("GroundTests", "Ground", "Seeded"),
     tests("WireTests", "Ground", "RTP", "RTCP", "Seeded"),
+    tests("STUNTests", "Ground", "STUN", "STUNSamples", "Seeded"),
     tests("TextTests", "Ground", "SDP", "HLSPlaylist", "JSON"),
     tests("TransportTests", "Ground", "RTP", "RTCP", "SRTP", "Peer", "Seeded"),
     tests("MediaTests", "Ground", "RTP", "RTCP", "Codecs", "Jitter", "Timeline", "Track", "COpus", "Seeded"),
