@@ -17,6 +17,12 @@ import Testing
     #expect(boundaries(SegmentGrid(segment: .seconds(4)), from: 3723.5, count: 2) == [3724, 3728])
   }
 
+  /// Zero is a boundary too: what begins before it ends there.
+  @Test func beforeZero() {
+    #expect(boundaries(SegmentGrid(segment: .seconds(4)), from: -9.5, count: 4) == [-8, -4, 0, 4])
+    #expect(boundaries(SegmentGrid(segment: .seconds(4)), from: -0.001, count: 2) == [0, 4])
+  }
+
   @Test func aShortStartComesFirst() {
     let grid = SegmentGrid(segment: .seconds(4), shortStart: .zero)
     #expect(boundaries(grid, from: 0, count: 5) == [1, 2, 4, 8, 12])

@@ -23,7 +23,7 @@ public struct SegmentGrid: Hashable, Sendable {
       }
     }
     let step = segment.nanoseconds
-    return MediaTime(nanoseconds: (time.nanoseconds / step + 1) * step)
+    return MediaTime(nanoseconds: (time.nanoseconds.flooredDivided(by: step) + 1) * step)
   }
 
   /// How long the segment that begins at `time` may become.
