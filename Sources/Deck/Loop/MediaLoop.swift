@@ -73,6 +73,10 @@ final class LoopSocket: @unchecked Sendable {
 /// costs. While none come it sleeps until one does.
 final class MediaLoop: @unchecked Sendable {
   static let tickMilliseconds: Int32 = 20
+  /// How often the writer is given what is ordered: its wake-ups cost too, and a file is no worse for being a little behind.
+  static let handOverInterval = TimeSpan.milliseconds(100)
+  /// So many recordings of usual bit rates take a small part of a core.
+  static let comfortableLoad = 32
   /// How old a live recording's manifest on disk may be.
   static let noteInterval = TimeSpan.seconds(10)
   /// How long receiving may go on before reports, requests and limits have their turn.
@@ -98,6 +102,7 @@ final class MediaLoop: @unchecked Sendable {
   private let batch = DatagramBatch()
   let pool = BufferPool(capacity: 8192)
   private var batches: [WriterThread.Batch] = []
+  private var nextHandOver = Instant(nanoseconds: 0)
   private var spareOrders: [[TapeOrder]] = []
   private var spareBytes: [[UInt8]] = []
   /// Recordings on the loop, for choosing the least loaded.
@@ -112,6 +117,13 @@ final class MediaLoop: @unchecked Sendable {
   }
 
   // MARK: From other threads
+
+  /// Which loop the next recording goes to; nil where there are none. Waking a thread costs the same whether it finds much or little, so
+  /// each is filled to `comfortableLoad` before the next one is begun, and only beyond that the least loaded is chosen.
+  static func forOneMore(of loops: [MediaLoop]) -> MediaLoop? {
+    loops.first { $0.load.load(ordering: .relaxed) < comfortableLoad }
+      ?? loops.min { $0.load.load(ordering: .relaxed) < $1.load.load(ordering: .relaxed) }
+  }
 
   /// Runs `body` on the loop's thread, soon. Answers false, and forgets it, where the thread has ended.
   @discardableResult func post(_ body: @escaping @Sendable (MediaLoop) -> Void) -> Bool {
@@ -172,7 +184,7 @@ final class MediaLoop: @unchecked Sendable {
     }
     item.sockets.removeAll()
     item.take.stop(at: now)
-    collect(item, at: now, isLast: true)
+    collect(item, at: now, isHandOver: true, isLast: true)
     ended(item.take)
     flush()
   }
@@ -212,19 +224,18 @@ final class MediaLoop: @unchecked Sendable {
     var any = false
     // A flood must not keep the loop from its tick: what is left waits in the kernel.
     let end = Clocks.now() + MediaLoop.longestDrain
-    while Clocks.now() < end {
+    var mayHaveMore = true
+    while mayHaveMore, Clocks.now() < end {
       let ready = sockets.wait(into: &words, milliseconds: 0)
-      var got = false
+      mayHaveMore = ready == words.count
       for i in 0..<ready {
         if words[i] == UInt64.max {
           obey()
         } else if Int(words[i]) < slots.count, let socket = slots[Int(words[i])] {
-          got = true
-          receive(socket)
+          any = true
+          if receive(socket) { mayHaveMore = true }
         }
       }
-      any = any || got
-      if !got { break }
     }
     return any
   }
@@ -235,7 +246,9 @@ final class MediaLoop: @unchecked Sendable {
   }
 
   /// Answers whether more may wait.
-  @discardableResult private func receive(_ socket: LoopSocket) -> Bool {
+  private func receive(_ socket: LoopSocket) -> Bool {
+    let take: Take = socket.owner.take
+    let (source, leg, port) = (socket.source, socket.leg, socket.port)
     // One socket's flood must not keep the others waiting.
     for _ in 0..<16 {
       let count = batch.receive(from: socket.socket)
@@ -246,13 +259,12 @@ final class MediaLoop: @unchecked Sendable {
       for i in 0..<count {
         batch.withDatagram(i) { bytes, facts in
           guard !facts.isTruncated else {
-            socket.owner.take.receiveOversized(source: socket.source)
+            take.receiveOversized(source: source)
             return
           }
           var arrival = now
           if let stamp = facts.stamp, stamp <= wall, wall - stamp < .milliseconds(5_000) { arrival = now - (wall - stamp) }
-          socket.owner.take.receive(
-            &bytes, from: facts.from, source: socket.source, leg: socket.leg, port: socket.port, at: arrival)
+          take.receive(&bytes, from: facts.from, source: source, leg: leg, port: port, at: arrival)
         }
       }
       if count < DatagramBatch.slots { return false }
@@ -261,9 +273,11 @@ final class MediaLoop: @unchecked Sendable {
   }
 
   private func tick(at now: Instant) {
+    let isHandOver = now >= nextHandOver
+    if isHandOver { nextHandOver = now + MediaLoop.handOverInterval }
     for item in takes.values {
       item.take.advance(to: now)
-      collect(item, at: now, isLast: false)
+      collect(item, at: now, isHandOver: isHandOver)
       if item.hasReportedStart, now >= item.nextNote {
         item.nextNote = now + MediaLoop.noteInterval
         item.observer.progressed()
@@ -272,8 +286,8 @@ final class MediaLoop: @unchecked Sendable {
     flush()
   }
 
-  /// Takes what a recording has to say.
-  private func collect(_ item: LoopTake, at now: Instant, isLast: Bool) {
+  /// Takes what a recording has to say, and its orders where they are handed over now.
+  private func collect(_ item: LoopTake, at now: Instant, isHandOver: Bool, isLast: Bool = false) {
     let released = item.job.accounts.releasedBytes.load(ordering: .relaxed)
     if released != item.releasedSoFar {
       item.take.written(bytes: released - item.releasedSoFar)
@@ -283,7 +297,7 @@ final class MediaLoop: @unchecked Sendable {
     if !isLast { item.take.noteBytes(item.job.accounts.fileBytes.load(ordering: .relaxed), at: now) }
     for datagram in item.take.takeOutgoing() { send(datagram, item) }
     let events = item.take.takeEvents()
-    if item.take.hasOrders || isLast {
+    if isHandOver, item.take.hasOrders || isLast {
       var orders = spareOrders.popLast() ?? []
       item.take.takeOrders(into: &orders)
       batches.append(WriterThread.Batch(job: item.job, orders: orders, isLast: isLast, names: item.names))

@@ -179,9 +179,7 @@ package final class Recorder: RecorderControl, Sendable {
     id: String, folder: String, manifest: Manifest, bound: BoundSource, at now: Instant, wall: WallTime
   ) throws(ControlError) -> RecordingEntry {
     let specification = manifest.specification
-    guard let loop = loops.min(by: { $0.load.load(ordering: .relaxed) < $1.load.load(ordering: .relaxed) }) else {
-      throw ControlError(.internal, "no media loop runs")
-    }
+    guard let loop = MediaLoop.forOneMore(of: loops) else { throw ControlError(.internal, "no media loop runs") }
     let random = Identifiers.random64()
     let take = Take(
       limits: specification.limits, ssrc: SSRC(UInt32(truncatingIfNeeded: random | 1)), cname: "tapedeck-" + String(random, radix: 36),

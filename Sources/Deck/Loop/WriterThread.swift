@@ -8,7 +8,9 @@ final class WriterJob: @unchecked Sendable {
   let accounts: TapeAccounts
   /// Called on the writer's thread once every file is final.
   let whenFinished: @Sendable (WriterJob) -> Void
-  /// The loop's last orders have been taken: the next thing is to finish.
+  /// Whether the writer knows it.
+  fileprivate var isOpen = false
+
   init(tape: RecordingTape, accounts: TapeAccounts, whenFinished: @escaping @Sendable (WriterJob) -> Void) {
     self.tape = tape
     self.accounts = accounts
@@ -42,6 +44,8 @@ final class WriterThread: @unchecked Sendable {
 
   /// Bounds what travels back: more than a loop uses in some ticks is freed.
   private static let maximumSpareBytes = 4096
+  /// How often files are looked after that had nothing to write.
+  private static let tickInterval = TimeSpan.milliseconds(100)
 
   init(name: String) {
     poller.add(waker.descriptor, word: 0)
@@ -75,6 +79,7 @@ final class WriterThread: @unchecked Sendable {
     var batches: [Batch] = []
     var usedOrders: [[TapeOrder]] = []
     var usedBytes: [[UInt8]] = []
+    var nextTick = Clocks.now()
     while true {
       let isStopping = shared.withLock { shared in
         swap(&shared.batches, &batches)
@@ -93,8 +98,8 @@ final class WriterThread: @unchecked Sendable {
       }
       let now = Clocks.now()
       for i in batches.indices {
-        var orders = batches[i].orders
-        batches[i].orders = []
+        var orders: [TapeOrder] = []
+        swap(&orders, &batches[i].orders)
         let job = batches[i].job
         for (participant, name) in batches[i].names { job.tape.name(participant, name) }
         job.tape.execute(&orders, at: now) { usedBytes.append($0) }
@@ -103,12 +108,16 @@ final class WriterThread: @unchecked Sendable {
           jobs[ObjectIdentifier(job)] = nil
           job.tape.finish()
           job.whenFinished(job)
-        } else {
+        } else if !job.isOpen {
+          job.isOpen = true
           jobs[ObjectIdentifier(job)] = job
         }
       }
       batches.removeAll(keepingCapacity: true)
-      for job in jobs.values { job.tape.tick(at: now) }
+      if now >= nextTick {
+        nextTick = now + WriterThread.tickInterval
+        for job in jobs.values { job.tape.tick(at: now) }
+      }
     }
   }
 }

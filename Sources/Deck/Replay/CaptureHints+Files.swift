@@ -1,4 +1,4 @@
-import FoundationEssentials
+import Glibc
 import Ground
 import JSON
 package import Recording
@@ -94,7 +94,7 @@ extension CaptureHints {
   private static func folder(of path: String) -> String { String(path.dropLast(lastComponent(path).count)) }
 
   private static func facts(at path: String) throws(CaptureError) -> JSONValue? {
-    guard FileManager.default.fileExists(atPath: path) else { return nil }
+    guard unsafe access(path, F_OK) == 0 else { return nil }
     let bytes = try read(path)
     do throws(JSONSyntaxError) {
       return try JSONValue(parsing: bytes)
@@ -104,17 +104,26 @@ extension CaptureHints {
   }
 
   private static func read(_ path: String) throws(CaptureError) -> [UInt8] {
-    do {
-      let data = try Data(contentsOf: URL(filePath: path))
-      guard data.count <= maximumFileBytes else {
-        throw CaptureError.badDescription(path: path, reason: "\(data.count) bytes are too many (at most \(maximumFileBytes))")
+    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw unreadable(path, errno) }
+    defer { close(descriptor) }
+    var bytes: [UInt8] = []
+    var chunk = [UInt8](repeating: 0, count: 65_536)
+    while true {
+      let count = unsafe chunk.withUnsafeMutableBytes { unsafe Glibc.read(descriptor, $0.baseAddress, $0.count) }
+      if count == 0 { return bytes }
+      if count > 0 {
+        bytes.append(contentsOf: chunk[..<count])
+      } else if errno != EINTR {
+        throw unreadable(path, errno)
       }
-      return Array(data)
-    } catch let error as CaptureError {
-      throw error
-    } catch {
-      throw .badDescription(
-        path: path, reason: FileManager.default.fileExists(atPath: path) ? "cannot be read" : "No such file or directory")
+      guard bytes.count <= maximumFileBytes else {
+        throw .badDescription(path: path, reason: "larger than \(maximumFileBytes) bytes")
+      }
     }
+  }
+
+  private static func unreadable(_ path: String, _ code: Int32) -> CaptureError {
+    .badDescription(path: path, reason: unsafe String(cString: strerror(code)))
   }
 }

@@ -25,6 +25,8 @@ struct clinux_batch {
   struct iovec *vectors;
   struct sockaddr_storage *names;
   char *controls;
+  // Headers that the last call filled in: the others are still as they must be.
+  uint32_t used;
 };
 
 enum { CONTROL_BYTES = 64 };
@@ -44,6 +46,7 @@ struct clinux_batch *clinux_batch_create(uint32_t count, uint32_t slot_bytes) {
   if (!batch) return NULL;
   batch->count = count;
   batch->slot_bytes = slot_bytes;
+  batch->used = count;
   batch->slab = malloc((size_t)count * slot_bytes);
   batch->headers = calloc(count, sizeof *batch->headers);
   batch->vectors = calloc(count, sizeof *batch->vectors);
@@ -65,12 +68,13 @@ struct clinux_batch *clinux_batch_create(uint32_t count, uint32_t slot_bytes) {
 }
 
 int clinux_batch_receive(struct clinux_batch *batch, int fd) {
-  for (uint32_t i = 0; i < batch->count; i++) {
+  for (uint32_t i = 0; i < batch->used; i++) {
     batch->headers[i].msg_hdr.msg_namelen = sizeof(struct sockaddr_storage);
     batch->headers[i].msg_hdr.msg_controllen = CONTROL_BYTES;
     batch->headers[i].msg_hdr.msg_flags = 0;
   }
   int got = recvmmsg(fd, batch->headers, batch->count, MSG_DONTWAIT, NULL);
+  batch->used = got > 0 ? (uint32_t)got : 0;
   if (got >= 0) return got;
   if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return 0;
   return -errno;

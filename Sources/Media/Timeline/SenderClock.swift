@@ -71,46 +71,67 @@ package struct SenderClock: Sendable {
     let isFewer = samples.count <= other.samples.count
     let (fewer, more) = isFewer ? (self, other) : (other, self)
     let reach = min(reach, other.reach)
-    var differences: [Int64] = []
-    differences.reserveCapacity(fewer.samples.count)
+    var differences = Sorted()
     for sample in fewer.samples {
       guard let near = more.offset(near: sample.ntp, within: reach) else { continue }
-      differences.append(isFewer ? sample.offset &- near : near &- sample.offset)
+      differences.insert(isFewer ? sample.offset &- near : near &- sample.offset)
     }
-    return SenderClock.median(&differences)
+    return differences.median
   }
 
   /// How far apart two reports may be to be compared: ten seconds, in which a real oscillator goes wrong by some milliseconds, and the
   /// less the more this clock's own reports contradict each other.
   private var reach: Int64 {
     // By how much, in billionths, the reports run at another rate than the wall clock.
-    var rates: [Int64] = []
-    rates.reserveCapacity(samples.count)
+    var rates = Sorted()
     for (first, second) in zip(samples, samples.dropFirst()) where second.ntp - first.ntp > 200_000_000 {
       let wrong = abs(second.offset - first.offset) - SenderClock.noise
-      rates.append(wrong > 0 ? Int64(Double(wrong) / Double(second.ntp - first.ntp) * 1e9) : 0)
+      rates.insert(wrong > 0 ? Int64(Double(wrong) / Double(second.ntp - first.ntp) * 1e9) : 0)
     }
     // The lower middle one: among two a single absurd report must not count.
-    rates.sort()
-    guard !rates.isEmpty, case let rate = rates[(rates.count - 1) / 2], rate > 0 else { return SenderClock.longestReach }
+    guard let rate = rates.lowerMiddle, rate > 0 else { return SenderClock.longestReach }
     // As far as the wrong rate makes 5 ms of it.
     let tolerated = 5_000_000 * 1e9 / Double(rate)
     return Int64(min(max(tolerated, Double(SenderClock.shortestReach)), Double(SenderClock.longestReach)))
   }
 
-  private static func median(_ values: inout [Int64]) -> Int64? {
-    guard !values.isEmpty else { return nil }
-    values.sort()
-    let middle = values.count / 2
-    return values.count % 2 == 1 ? values[middle] : values[middle - 1] + (values[middle] - values[middle - 1]) / 2
-  }
-
   /// What the reports about that time say: the median of those around it, else the nearest one.
   private func offset(near ntp: Int64, within reach: Int64) -> Int64? {
     let neighbourhood = min(reach, SenderClock.neighbourhood)
-    var near = samples.filter { abs($0.ntp - ntp) <= neighbourhood }.map(\.offset)
-    if let middle = SenderClock.median(&near) { return middle }
-    guard let best = samples.min(by: { abs($0.ntp - ntp) < abs($1.ntp - ntp) }), abs(best.ntp - ntp) <= reach else { return nil }
-    return best.offset
+    var near = Sorted()
+    var best: Sample?
+    for sample in samples {
+      let distance = abs(sample.ntp - ntp)
+      if distance <= neighbourhood { near.insert(sample.offset) }
+      if distance <= reach, best.map({ distance < abs($0.ntp - ntp) }) ?? true { best = sample }
+    }
+    return near.median ?? best?.offset
+  }
+
+  /// Some values in rising order, at most one for each report that is kept. In place: every report of every track needs several.
+  private struct Sorted {
+    private var values = InlineArray<25, Int64>(repeating: 0)
+    private var count = 0
+
+    mutating func insert(_ value: Int64) {
+      precondition(count < SenderClock.capacity)
+      var place = count
+      while place > 0, values[place - 1] > value {
+        values[place] = values[place - 1]
+        place -= 1
+      }
+      values[place] = value
+      count += 1
+    }
+
+    /// The middle one, or the mean of the two in the middle; nil without values.
+    var median: Int64? {
+      guard count > 0 else { return nil }
+      let middle = count / 2
+      return count % 2 == 1 ? values[middle] : values[middle - 1] + (values[middle] - values[middle - 1]) / 2
+    }
+
+    /// The middle one, or the lower of the two in the middle; nil without values.
+    var lowerMiddle: Int64? { count > 0 ? values[(count - 1) / 2] : nil }
   }
 }

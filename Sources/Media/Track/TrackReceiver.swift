@@ -46,6 +46,8 @@ package struct TrackReceiver: Sendable {
   package internal(set) var size: PictureSize?
   /// When a packet last came.
   package internal(set) var lastPacketAt: Instant?
+  /// Whether the track's clock was still being learnt when the last packet had been taken in.
+  package internal(set) var isSettling = false
   /// What receiver reports say.
   package internal(set) var statistics: ReceptionStatistics
   /// Whether a key frame must be asked for.
@@ -112,10 +114,10 @@ package struct TrackReceiver: Sendable {
 
   // MARK: World
 
-  /// Takes in a packet of this track. `datagram` is only borrowed.
-  package mutating func receive(
+  /// Takes in a packet of this track; answers whether `popOutput` has something to tell. `datagram` is only borrowed.
+  @discardableResult package mutating func receive(
     _ packet: RTPPacket, datagram: Span<UInt8>, at arrival: Instant, clock: inout ParticipantClock, pool: BufferPool
-  ) {
+  ) -> Bool {
     counters.packetsReceived += 1
     counters.bytesReceived += UInt64(datagram.count)
     lastPacketAt = arrival
@@ -139,6 +141,8 @@ package struct TrackReceiver: Sendable {
     let strays = jitter.takeStrays()
     if strays > 0 { counters.discard(.strayed, strays) }
     if jitter.count > 0 { drain(at: arrival, clock: &clock, pool: pool) }
+    isSettling = !clock.isSettled(clockIndex)
+    return outputHead < outputs.count
   }
 
   /// Takes in a sender report about this track's SSRC.
@@ -153,9 +157,6 @@ package struct TrackReceiver: Sendable {
     if let deadline = jitter.nextDeadline, now >= deadline { drain(at: now, clock: &clock, pool: pool) }
     placeWaiting(clock: &clock)
   }
-
-  /// Whether `popOutput` has something to tell.
-  package var hasOutput: Bool { outputHead < outputs.count }
 
   /// Whether pictures can be decoded: a key frame has come, or its first packet has and may wait for its turn.
   package var hasKeyFrame: Bool { gate.isOpen || seesKeyFrame }
@@ -243,9 +244,9 @@ package struct TrackReceiver: Sendable {
       }
       return nil
     }
-    let output = outputs[outputHead]
-    // The slot must not keep a second reference to the frame's bytes.
-    outputs[outputHead] = .gap(from: 0, to: 0, packetsLost: 0)
+    // Swapped, not copied: the frame's bytes keep one owner, and their header is not touched.
+    var output = TrackOutput.gap(from: 0, to: 0, packetsLost: 0)
+    swap(&output, &outputs[outputHead])
     outputHead += 1
     if case .frame(let frame) = output {
       packetsWaiting -= frame.packets

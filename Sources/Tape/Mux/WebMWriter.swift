@@ -66,9 +66,9 @@ package struct WebMWriter: ~Copyable {
 
   // MARK: Commands
 
-  /// Writes one frame. Throws `noSuchTrack`, `badFrame`, `badTime`, `finished` (the frame is then not written, and the file goes on
-  /// as before) or `library`.
-  package mutating func write(_ frame: borrowing EncodedFrame) throws(MuxError) {
+  /// Writes one frame; answers whether bytes wait to be drained. Throws `noSuchTrack`, `badFrame`, `badTime`, `finished` (the frame is
+  /// then not written, and the file goes on as before) or `library`.
+  @discardableResult package mutating func write(_ frame: borrowing EncodedFrame) throws(MuxError) -> Bool {
     guard !isFinished else { throw .finished }
     guard tracks.indices.contains(frame.track) else { throw .noSuchTrack(frame.track) }
     guard !frame.bytes.isEmpty, frame.bytes.count < Int32.max else { throw .badFrame(track: frame.track) }
@@ -94,6 +94,7 @@ package struct WebMWriter: ~Copyable {
       if isAudio || frame.isKey { noteCue(track: frame.track, timestamp: placed + delay) }
     }
     try context.write(frame.bytes, track: frame.track, isKey: isAudio || frame.isKey, timestamp: placed + delay)
+    return pendingBytes > 0
   }
 
   /// Ends the open cluster, if there is one: every frame written so far is then among the pending bytes. Throws `library`.

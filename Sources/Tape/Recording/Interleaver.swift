@@ -17,6 +17,10 @@ struct Interleaver {
     var since: Instant
   }
 
+  /// Stands where an entry was taken out.
+  private static let taken = Entry(
+    frame: EncodedFrame(bytes: [], track: 0, time: .zero, isKey: false), packets: 0, track: 0, since: Instant(nanoseconds: 0))
+
   private struct Lane {
     var queue: [Entry] = []
     var head = 0
@@ -74,9 +78,9 @@ struct Interleaver {
   }
 
   private mutating func take(_ lane: Int) -> Entry {
-    let entry = lanes[lane].queue[lanes[lane].head]
-    // The slot must not keep a second reference to the frame's bytes.
-    lanes[lane].queue[lanes[lane].head].frame.bytes = []
+    // Swapped, not copied: the frame's bytes keep one owner, and their header is not touched.
+    var entry = Interleaver.taken
+    swap(&entry, &lanes[lane].queue[lanes[lane].head])
     lanes[lane].head += 1
     if lanes[lane].isEmpty {
       lanes[lane].queue.removeAll(keepingCapacity: lanes[lane].queue.capacity <= 1024)

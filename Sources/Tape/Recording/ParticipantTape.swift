@@ -45,14 +45,14 @@ final class ParticipantTape {
   func write(_ frame: borrowing EncodedFrame, at now: Instant, files: any TapeFiles) throws(TapeFailure) {
     guard isOpen else { throw .notOpen(participant) }
     lastWrite = now
-    let last = statuses.count - 1
+    let hasBytes: Bool
     do {
-      try writer?.write(frame)
+      hasBytes = try writer?.write(frame) ?? false
     } catch {
-      throw .mux(statuses[last].path, error)
+      throw .mux(statuses[statuses.count - 1].path, error)
     }
     start = min(start ?? frame.time, frame.time)
-    if (writer?.pendingBytes ?? 0) > 0 { try drain(files: files) }
+    if hasBytes { try drain(files: files) }
   }
 
   /// Closes a cluster that has been open for half a second with nothing new, so that all written frames are on disk.

@@ -67,9 +67,9 @@ package final class RecordingTape {
   /// Executes orders. Storage of frames that nobody needs any more is handed to `recycle`.
   package func execute(_ orders: inout [TapeOrder], at now: Instant, recycle: (consuming [UInt8]) -> Void) {
     for i in orders.indices {
-      let order = orders[i]
-      // The array must not keep a second reference to the frame.
-      orders[i] = .advance(.zero)
+      // Swapped, not copied: the frame's bytes keep one owner, and their header is not touched.
+      var order = TapeOrder.advance(.zero)
+      swap(&order, &orders[i])
       execute(order, at: now, recycle: recycle)
     }
     orders.removeAll(keepingCapacity: true)

@@ -46,10 +46,11 @@ extension Take {
       tracks[number].isStalled = false
       tell("track.resumed", at: arrival, trackFields(number))
     }
-    tracks[number].receiver.receive(packet, datagram: datagram, at: arrival, clock: &participants[participant].clock, pool: pool)
+    let hasOutput = tracks[number].receiver.receive(
+      packet, datagram: datagram, at: arrival, clock: &participants[participant].clock, pool: pool)
     if !tracks[number].hasStarted, !packet.isPaddingOnly { start(number, at: arrival) }
-    if tracks[number].receiver.hasOutput { collect(number, at: arrival) }
-    noteSettling(number, at: arrival)
+    if hasOutput { collect(number, at: arrival) }
+    if tracks[number].receiver.isSettling || tracks[number].settlingSince != nil { noteSettling(number, at: arrival) }
   }
 
   /// Keeps the books of whose clock is being learnt: the file's order, the timeline's zero and the live presentation wait for them.
