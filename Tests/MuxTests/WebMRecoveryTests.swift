@@ -196,6 +196,19 @@ func clusterOffsets(_ file: TestFile) -> [Int] {
     #expect(again.facts.duration == .zero)
   }
 
+  /// A header in which damage has taken the place for the duration: the file is finished without, once.
+  @Test func aHeaderWithoutPlaceForADurationIsFinishedOnce() throws {
+    var file = try webM(TestMedia.bothFormats, try TestMedia.both(), finish: false)
+    let space: [UInt8] = [0xec, 1, 0, 0, 0, 0, 0, 0, 2, 0, 0]
+    let offset = try #require(file.bytes.indices.dropLast(space.count).first { file.bytes[$0..<$0 + space.count].elementsEqual(space) })
+    file.write(Int64(offset), ([0xec, 0x84, 0, 0, 0, 0, 0xec, 0x83, 0, 0, 0] as [UInt8]).span)
+    let (recovered, plan) = try recover(file)
+    #expect(plan.facts.duration.seconds > 5)
+    let again = try self.plan(recovered)
+    #expect(again.isFinished)
+    #expect(again.facts.duration == plan.facts.duration)
+  }
+
   /// Bytes changed at random: any answer but a trap, and what comes out is finished.
   @Test func hostileBytesNeverTrap() throws {
     let whole = try webM(TestMedia.bothFormats, Array(try TestMedia.both().prefix(60)), finish: false)

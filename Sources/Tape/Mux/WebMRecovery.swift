@@ -54,15 +54,21 @@ package enum WebMRecovery {
     let zeros = try window.zeroTail()
     var scan = WebMScan(header, window)
     try scan.walkClusters()
-    if try scan.isFinished(fileLength: length) { return finishedPlan(scan, length) }
+    if try scan.isFinished(fileLength: length) { return try finishedPlan(scan, length) }
     if zeros >= shortestZeroTail { scan.forgetTail(zeros) }
     try scan.checkTail()
     return plan(scan)
   }
 
-  private static func finishedPlan(_ scan: WebMScan, _ length: Int64) -> WebMRecoveryPlan {
+  private static func finishedPlan(_ scan: WebMScan, _ length: Int64) throws(WebMRecoveryError) -> WebMRecoveryPlan {
     var facts = scan.facts
-    facts.duration = .milliseconds(Int64(exactly: (scan.header.duration ?? 0).rounded()) ?? 0)
+    if let duration = scan.header.duration {
+      facts.duration = .milliseconds(Int64(exactly: duration.rounded()) ?? 0)
+    } else {
+      var walk = scan
+      try walk.checkTail()
+      facts.duration = walk.facts.duration
+    }
     facts.bytesKept = length
     return WebMRecoveryPlan(isFinished: true, truncateTo: length, facts: facts)
   }

@@ -80,7 +80,10 @@ struct WebMScan {
   mutating func isFinished(fileLength: Int64) throws(WebMRecoveryError) -> Bool {
     guard let size = header.segmentSize, Int64(header.segmentStart) + size == fileLength, header.hasSeekHead else { return false }
     if cues.cues.isEmpty { return keptEnd == fileLength }
-    guard header.duration != nil, header.cuesOffset == keptEnd, let element = try window.element(at: keptEnd) else { return false }
+    // A damaged header may have no place for a duration: what is finished all the same has none.
+    guard header.duration != nil || header.durationOffset == nil, header.cuesOffset == keptEnd,
+      let element = try window.element(at: keptEnd)
+    else { return false }
     return element.id == MatroskaID.cues && element.size.map { keptEnd + Int64(element.headLength) + $0 == fileLength } == true
   }
 
