@@ -82,7 +82,7 @@ struct TakeJudge {
       lastMilliseconds[track] = time
       packets[track, default: 0] += UInt64(count)
       frames += 1
-      queuedBytes += frame.bytes.count
+      queuedBytes += frame.storedBytes
     case .advance(let time): require(time >= .zero, "the timeline is never negative")
     case .wallClock(let zero): require(zero.rfc3339.utf8.count == 24, "the zero's wall clock is a time")
     }

@@ -1,5 +1,6 @@
 import Codecs
 import Ground
+import RTP
 import Recording
 import Synchronization
 import Testing
@@ -23,7 +24,7 @@ import Track
     rig.keepsFrames = true
     let before = rig.written.count
     rig.run(until: Rig.at(5000))
-    let queued = rig.written[before...].reduce(0) { $0 + $1.frame.bytes.count }
+    let queued = rig.written[before...].reduce(0) { $0 + $1.frame.storedBytes }
     #expect(queued > 15_000_000 && queued <= Take.maximumQueuedBytes)
     #expect(rig.counters(0).discarded(.writerOverflow) > 0)
     rig.take.written(bytes: queued)
@@ -42,6 +43,29 @@ import Track
     let dropped = rig.counters(0).discarded(.writerOverflow) + rig.counters(0).discarded(.awaitingKeyFrame)
     #expect(Int(dropped) == 240 - frames.count)
     #expect(frames.last.map { Sender.index($0) } == 240)
+  }
+
+  /// The smallest frames there are, of one byte each, are kept in more than that: their number is bounded too.
+  @Test func aStalledWritersQueueOfTinyFramesIsBounded() throws {
+    let audio = Sender.audio()
+    let rig = try Rig([audio.specification])
+    rig.isChecking = false
+    // 2.5 ms of sound (RFC 6716 §3.1) in a frame without bytes, for three minutes.
+    let count = 72_000
+    for n in 0..<count {
+      let fields = RTPHeaderFields(
+        payloadType: audio.specification.payloadType, marker: false, sequenceNumber: SequenceNumber(UInt16(truncatingIfNeeded: n)),
+        timestamp: RTPTimestamp(UInt32(n) * 120), ssrc: SSRC(audio.ssrc))
+      rig.deliver(fields.packet(payload: [0x80]), at: Rig.at(Double(n) * 2.5 + 30))
+    }
+    rig.isWriting = false
+    rig.run(seconds: 185)
+    #expect(rig.written.count < Take.maximumQueuedBytes / 256)
+    #expect(rig.written.count > Take.maximumQueuedBytes / 300)
+    #expect(rig.counters(0).discarded(.writerOverflow) == UInt64(count - rig.written.count))
+    rig.take.written(bytes: rig.written.reduce(0) { $0 + $1.frame.storedBytes })
+    rig.stop()
+    rig.checkAccounts()
   }
 
   /// Pictures that are in the interleaver already when the queue overflows must not go to tape because a key frame behind them is there.

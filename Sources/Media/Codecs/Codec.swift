@@ -88,6 +88,11 @@ package struct EncodedFrame: Sendable {
   /// The picture size that a video key frame declares.
   package var size: PictureSize?
 
+  /// What a frame of so many bytes is counted for while it waits: the smallest ones cost most where they are kept.
+  package static func storedBytes(_ bytes: Int) -> Int { bytes + 256 }
+  /// What this frame is counted for while it waits.
+  package var storedBytes: Int { EncodedFrame.storedBytes(bytes.count) }
+
   /// A frame with these fields.
   package init(
     bytes: [UInt8], track: Int, time: MediaTime, duration: TimeSpan = .zero, isKey: Bool, size: PictureSize? = nil

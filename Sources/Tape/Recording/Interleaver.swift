@@ -42,7 +42,7 @@ struct Interleaver {
   mutating func expect(lane: Int, _ isExpected: Bool) { lanes[lane].isExpected = isExpected }
 
   mutating func push(_ entry: consuming Entry, lane: Int) {
-    bytes += entry.frame.bytes.count
+    bytes += entry.frame.storedBytes
     lanes[lane].lastTime = entry.frame.time
     lanes[lane].lastFrameAt = entry.since
     lanes[lane].queue.append(entry)
@@ -89,7 +89,7 @@ struct Interleaver {
       lanes[lane].queue.removeFirst(lanes[lane].head)
       lanes[lane].head = 0
     }
-    bytes -= entry.frame.bytes.count
+    bytes -= entry.frame.storedBytes
     return entry
   }
 }

@@ -82,7 +82,7 @@ package final class RecordingTape {
       open(participant, formats)
       listener?.open(participant: id(participant), formats: formats)
     case .frame(let participant, let frame, let packets, let track):
-      accounts.releasedBytes.add(frame.bytes.count, ordering: .relaxed)
+      accounts.releasedBytes.add(frame.storedBytes, ordering: .relaxed)
       write(participant, frame, packets: packets, track: track, at: now)
       if let listener, listener.receive(participant: id(participant), frame) { return }
       recycle(frame.bytes)

@@ -89,7 +89,7 @@ extension Take {
       return
     }
     if firstFrameAt == nil { firstFrameAt = now }
-    earlyBytes += frame.bytes.count
+    earlyBytes += EncodedFrame.storedBytes(frame.bytes.count)
     early.append(EarlyOutput(content: .frame(frame), track: number, since: now))
   }
 

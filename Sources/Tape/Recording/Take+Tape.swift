@@ -28,7 +28,7 @@ extension Take {
         return
       }
     }
-    if queuedBytes + entry.frame.bytes.count > Take.maximumQueuedBytes {
+    if queuedBytes + entry.frame.storedBytes > Take.maximumQueuedBytes {
       if isVideo {
         tracks[number].tapeNeedsKeyFrame = true
         tracks[number].receiver.needKeyFrame(at: entry.since)
@@ -38,7 +38,7 @@ extension Take {
     }
     tracks[number].tapeNeedsKeyFrame = false
     if tracks[number].hole != nil { closeHole(number, at: entry.frame.time, entry.since) }
-    queuedBytes += entry.frame.bytes.count
+    queuedBytes += entry.frame.storedBytes
     entry.frame.track = tracks[number].fileTrack ?? 0
     endTime = max(endTime, entry.frame.time + entry.frame.duration)
     order(.frame(participant: participant, entry.frame, packets: entry.packets, track: number))
