@@ -60,6 +60,7 @@ let package = Package(
     room("Media", "Codecs", "Ground"),
     room("Media", "Jitter", "Ground"),
     room("Media", "Timeline", "Ground", "RTCP"),
+    room("Media", "Feedback", "Ground", "RTCP"),
     room("Media", "Track", "Ground", "RTP", "RTCP", "Codecs", "Jitter", "Timeline"),
     // Tape: frames to bytes with their offsets.
     room("Tape", "Mux", "Ground", "Codecs", "HLSPlaylist", "CLibAV"),
@@ -89,6 +90,7 @@ let package = Package(
     tests("TextTests", "Ground", "SDP", "HLSPlaylist", "JSON"),
     tests("TransportTests", "Ground", "RTP", "RTCP", "SRTP", "Peer", "Seeded"),
     tests("MediaTests", "Ground", "RTP", "RTCP", "Codecs", "Jitter", "Timeline", "Track", "COpus", "Seeded"),
+    tests("FeedbackTests", "Ground", "RTCP", "Feedback"),
     tests("NegotiationTests", "Ground", "RTP", "SDP", "Codecs", "Negotiation"),
     tests("MuxTests", "Ground", "Codecs", "Mux"),
     tests("HLSTests", "Ground", "Codecs", "Mux", "HLSPlaylist"),

@@ -43,6 +43,10 @@ package struct RTCPWriter: Sendable {
   /// Begins a new datagram in the same storage.
   package mutating func reset() { bytes.removeAll(keepingCapacity: true) }
 
+  mutating func append(word: UInt32) { bytes.appendU32(word) }
+  mutating func append(half: UInt16) { bytes.appendU16(half) }
+  mutating func append(contentsOf other: [UInt8]) { bytes.append(contentsOf: other) }
+
   /// A receiver report; every 31 blocks fill one packet, and the rest follow in further ones (RFC 3550 §6.4.2).
   package mutating func receiverReport(from ssrc: SSRC, blocks: [ReportBlock]) {
     var first = 0
