@@ -1,3 +1,6 @@
+import Codecs
+import RTP
+
 /// A VP8 payload descriptor as a sender writes it (RFC 7741 §4.2).
 struct VP8Descriptor {
   enum PictureID {
@@ -53,5 +56,14 @@ enum VP8Frame {
     [
       0x9d, 0x01, 0x2a, UInt8(width & 0xff), UInt8(width >> 8) | scaleX << 6, UInt8(height & 0xff), UInt8(height >> 8) | scaleY << 6,
     ]
+  }
+
+  /// Where a VP8 packet's payload descriptor and its part of the frame begin.
+  static func starts(in datagram: [UInt8]) -> (payload: Int, frame: Int) {
+    let bytes = datagram.span
+    guard let packet = try? RTPPacket(parsing: bytes),
+      let descriptor = try? VP8PayloadDescriptor(parsing: bytes, from: packet.payloadStart, to: packet.payloadEnd)
+    else { return (0, 0) }
+    return (packet.payloadStart, packet.payloadStart + descriptor.count)
   }
 }

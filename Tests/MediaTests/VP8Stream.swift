@@ -12,6 +12,7 @@ struct VP8Stream {
   var encoder: VP8Encoder
   var numbering: Numbering
   var setsMarkers = true
+  var tellsLayers = true
   /// How often a picture is followed by packets of padding.
   var padding = 0.0
   var ssrc = TrackRig.ssrc
@@ -86,7 +87,7 @@ struct VP8Stream {
     case .short: descriptor.pictureID = .short(UInt16(picture.pictureID & 0x7f))
     case .long: descriptor.pictureID = .long(UInt16(picture.pictureID & 0x7fff))
     }
-    if let layer = picture.layer {
+    if tellsLayers, let layer = picture.layer {
       descriptor.tl0 = picture.tl0
       descriptor.layer = .init(id: layer, isSync: picture.isSync)
     }

@@ -37,6 +37,25 @@ import Track
     #expect(rig.counters().discarded(.awaitingKeyFrame) == 300)
   }
 
+  /// Who resumes does not wait for what an unanswered request has left to back off.
+  @Test func asksAtOnceOnResume() throws {
+    var video = Sender.video()
+    let rig = try Rig([video.specification])
+    for index in 0..<300 {
+      let time = Double(index) * 1000 / 30
+      for packet in video.picture(time) { rig.deliver(packet, at: Rig.at(time)) }
+    }
+    // Asked at about 6.2 s, and next at 11.2.
+    rig.run(until: Rig.at(7_000))
+    rig.pause(.cut)
+    rig.run(until: Rig.at(8_000))
+    rig.resume()
+    rig.run(until: Rig.at(8_900))
+    let asked = rig.requests(of: 2222).map { ($0 - Rig.start).milliseconds }.filter { $0 > 7_000 }
+    #expect(asked.count == 3)
+    #expect(asked.first.map { $0 <= 8_020 } == true)
+  }
+
   @Test func asksNobodyWithoutNeed() throws {
     let rig = try Rig([Sender.video().specification, Sender.audio().specification])
     rig.isChecking = false

@@ -137,7 +137,7 @@ struct TrackClock: Sendable {
   /// When a frame was captured, on our clock in nanoseconds. Frames come in order; the answers rise by a millisecond at least.
   mutating func place(media: Int64) -> Int64 {
     var place = (applied ?? 0) + media
-    if let last = lastPlaced, place <= last.place {
+    if let last = lastPlaced, place < last.place + TrackClock.step {
       // Two frames of one timestamp, or a clock that was found to lie earlier: it goes on from here, and is slewed back.
       if last.media.map({ media > $0 }) ?? true { applied = (applied ?? 0) + last.place + TrackClock.step - place }
       place = last.place + TrackClock.step

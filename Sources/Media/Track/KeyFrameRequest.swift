@@ -35,6 +35,12 @@ package struct KeyFrameRequest: Sendable {
     silent = 0
   }
 
+  /// A key frame is needed for another reason than before: a resume, another sender. It is asked for at once.
+  package mutating func needAnew(at now: Instant) {
+    isNeeded = false
+    need(at: now)
+  }
+
   /// The key frame has come.
   package mutating func satisfied() {
     isNeeded = false

@@ -86,7 +86,7 @@ extension TrackReceiver {
     guard let descriptor = try? VP8PayloadDescriptor(parsing: datagram, from: packet.payloadStart, to: packet.payloadEnd) else {
       counters.discard(.malformedPayload)
       dropAssembly(.incompleteFrame, pool: pool)
-      lostPart()
+      lostPart(of: packet.timestamp)
       return
     }
     switch assembler.relation(of: packet, descriptor) {
@@ -99,9 +99,7 @@ extension TrackReceiver {
     case .whole: completeVP8(clock: &clock, pool: pool)
     case .orphaned:
       counters.discard(.incompleteFrame)
-      // The frame's last packet tells that a frame is gone, once.
-      if packet.marker { counters.framesDropped += 1 }
-      lostPart()
+      lostPart(of: packet.timestamp)
     case .oversized: dropAssembly(.oversized, pool: pool)
     }
   }
@@ -115,7 +113,8 @@ extension TrackReceiver {
   }
 
   /// Something of the stream is not usable: what refers to it is not either.
-  private mutating func lostPart() {
+  private mutating func lostPart(of timestamp: RTPTimestamp) {
+    countDropped(timestamp)
     missing.hasDropped = true
     gate.missing(packets: 1)
   }
@@ -129,10 +128,17 @@ extension TrackReceiver {
 
   private mutating func drop(_ frame: VP8Assembler.Frame, _ cause: PacketDiscard, pool: BufferPool) {
     counters.discard(cause, frame.packets)
-    counters.framesDropped += 1
+    countDropped(frame.timestamp)
     missing.hasDropped = true
     seesKeyFrame = false
     pool.give(frame.bytes)
+  }
+
+  /// A frame is gone, and counts once however many pieces of it come.
+  private mutating func countDropped(_ timestamp: RTPTimestamp) {
+    guard timestamp != lastDropped else { return }
+    lastDropped = timestamp
+    counters.framesDropped += 1
   }
 
   private mutating func completeVP8(clock: inout ParticipantClock, pool: BufferPool) {

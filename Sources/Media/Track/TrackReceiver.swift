@@ -59,6 +59,8 @@ package struct TrackReceiver: Sendable {
   var gate = VP8Gate()
   /// Before the gate is open: a key frame's first packet has come.
   var seesKeyFrame = false
+  /// The timestamp of the last video frame that was not given out.
+  var lastDropped: RTPTimestamp?
   /// Whole frames that wait for the clock to settle.
   var unplaced: [Unplaced] = []
   var unplacedBytes = 0
@@ -125,7 +127,9 @@ package struct TrackReceiver: Sendable {
     if codec.kind == .video, !gate.isOpen, !seesKeyFrame { seesKeyFrame = TrackReceiver.beginsKeyFrame(packet, datagram) }
     let admission = jitter.receive(packet.sequenceNumber, packet.timestamp, datagram: datagram, at: arrival, pool: pool)
     // A packet of another numbering would be taken for thousands of losses.
-    if admission != .probation { statistics.observe(packet.sequenceNumber, packet.timestamp, at: arrival) }
+    if admission != .probation, admission != .duplicateAside {
+      statistics.observe(packet.sequenceNumber, packet.timestamp, at: arrival)
+    }
     switch admission {
     case .next: process(packet, datagram: datagram, at: arrival, clock: &clock, pool: pool)
     case .held, .heldOutOfOrder:
@@ -166,18 +170,10 @@ package struct TrackReceiver: Sendable {
   /// Takes the SSRC of the first packet: the client had not named one.
   package mutating func latch(_ ssrc: SSRC) { self.ssrc = ssrc }
 
-  /// Asks for a key frame although the stream itself is whole: the tape needs one.
-  package mutating func needKeyFrame(at now: Instant) {
+  /// Asks for a key frame although the stream itself is whole: the tape needs one. `anew`: for another reason than before, so at once.
+  package mutating func needKeyFrame(at now: Instant, anew: Bool = false) {
     guard codec.kind == .video else { return }
-    keyFrameRequest.need(at: now)
-  }
-
-  /// A key frame is needed from now on, and nothing else is let through before it.
-  package mutating func awaitKeyFrame(at now: Instant) {
-    guard codec.kind == .video else { return }
-    gate.close()
-    seesKeyFrame = false
-    keyFrameRequest.need(at: now)
+    if anew { keyFrameRequest.needAnew(at: now) } else { keyFrameRequest.need(at: now) }
   }
 
   /// A key frame was asked for.
@@ -221,6 +217,14 @@ package struct TrackReceiver: Sendable {
     lastPlaceEnd = nil
     missing = Missing()
     awaitKeyFrame(at: now)
+  }
+
+  /// A key frame is needed from now on, and nothing else is let through before it.
+  private mutating func awaitKeyFrame(at now: Instant) {
+    guard codec.kind == .video else { return }
+    gate.close()
+    seesKeyFrame = false
+    keyFrameRequest.needAnew(at: now)
   }
 
   /// The stream ends: everything whole is given out, the rest is counted.

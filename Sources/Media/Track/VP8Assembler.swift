@@ -37,6 +37,8 @@ package struct VP8Assembler: Sendable {
     package var packets: Int
     /// Its first packet's.
     package var descriptor: VP8PayloadDescriptor
+    /// As its packets bear it.
+    package var timestamp: RTPTimestamp
     /// Its extended timestamp.
     package var ticks: Int64
     /// When its first packet came.
@@ -47,7 +49,6 @@ package struct VP8Assembler: Sendable {
   package static let maximumFrameBytes = 4 << 20
 
   private var frame: Frame?
-  private var timestamp = RTPTimestamp(0)
   /// The size that frames of several packets lately had, to begin the next one with.
   private var usualBytes = 4096
 
@@ -62,8 +63,8 @@ package struct VP8Assembler: Sendable {
 
   /// How the next packet in order lies to the frame that is being assembled.
   package func relation(of packet: RTPPacket, _ descriptor: VP8PayloadDescriptor) -> Relation {
-    guard let current = frame?.descriptor else { return .continues }
-    if packet.timestamp != timestamp { return descriptor.startsFrame ? .follows : .breaksOff }
+    guard let frame, case let current = frame.descriptor else { return .continues }
+    if packet.timestamp != frame.timestamp { return descriptor.startsFrame ? .follows : .breaksOff }
     // Some senders mark each partition's beginning as the frame's; only another picture is another frame.
     guard descriptor.startsFrame, let id = descriptor.pictureID, let currentID = current.pictureID else { return .continues }
     return id == currentID ? .continues : .follows
@@ -78,8 +79,8 @@ package struct VP8Assembler: Sendable {
     if frame == nil {
       guard descriptor.startsFrame else { return .orphaned }
       let bytes = pool.take(atLeast: packet.marker ? count : max(2 * count, usualBytes))
-      frame = Frame(bytes: bytes, packets: 0, descriptor: descriptor, ticks: ticks, arrival: arrival)
-      timestamp = packet.timestamp
+      frame = Frame(
+        bytes: bytes, packets: 0, descriptor: descriptor, timestamp: packet.timestamp, ticks: ticks, arrival: arrival)
     }
     frame?.packets += 1
     let needed = byteCount + count

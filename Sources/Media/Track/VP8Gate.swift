@@ -21,6 +21,8 @@ package struct VP8Gate: Sendable {
   /// Packets missing since the last whole frame, not yet judged; nil without a hole.
   private var hole: Int64?
   private var lastPictureID: UInt16?
+  /// Ids of 7 and of 15 bits are two counts.
+  private var lastIsExtended = false
   private var lastTL0: UInt8?
   /// Upper temporal layers that miss a frame from before the last base-layer frame: bit n for TID n.
   private var olderDamage: UInt8 = 0
@@ -36,7 +38,10 @@ package struct VP8Gate: Sendable {
   package var isOpen: Bool { state == .open }
 
   /// So many packets are missing before what comes next.
-  package mutating func missing(packets: Int64) { hole = (hole ?? 0) &+ packets }
+  package mutating func missing(packets: Int64) {
+    let (sum, hasOverflown) = (hole ?? 0).addingReportingOverflow(packets)
+    hole = hasOverflown ? .max : sum
+  }
 
   /// A frame is lost of which at least the first packet came, so that its descriptor is known.
   package mutating func lost(_ descriptor: VP8PayloadDescriptor) {
@@ -114,12 +119,13 @@ package struct VP8Gate: Sendable {
   }
 
   private func follows(_ id: UInt16, _ descriptor: VP8PayloadDescriptor) -> Bool {
-    guard let last = lastPictureID else { return false }
+    guard let last = lastPictureID, descriptor.isExtendedPictureID == lastIsExtended else { return false }
     return id == (last + 1) & (descriptor.isExtendedPictureID ? 0x7fff : 0x7f)
   }
 
   private mutating func remember(_ descriptor: VP8PayloadDescriptor) {
     lastPictureID = descriptor.pictureID
+    lastIsExtended = descriptor.isExtendedPictureID
     if descriptor.temporalLayer ?? 0 == 0 { lastTL0 = descriptor.tl0PictureIndex }
   }
 }

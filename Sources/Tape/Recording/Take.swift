@@ -163,7 +163,7 @@ package final class Take {
     orderWallClock()
     for number in tracks.indices where tracks[number].specification.kind == .video && !tracks[number].hasEnded {
       tracks[number].keyFrameFrom = place
-      tracks[number].receiver.needKeyFrame(at: now)
+      tracks[number].receiver.needKeyFrame(at: now, anew: true)
     }
     requestKeyFrames(at: now)
   }
