@@ -44,6 +44,8 @@ let package = Package(
     system("CPcap", "libpcap", apt: ["libpcap-dev"]),
     system("CCurl", "libcurl", apt: ["libcurl4-openssl-dev"]),
     system("CCrypto", "libcrypto", apt: ["libssl-dev"]),
+    .target(
+      name: "CTLS", path: "Sources/Foreign/CTLS", linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
     // Ground: the words everyone shares.
     room("Ground", "Ground"),
     // Wire: bytes or text to values and back.
@@ -55,6 +57,7 @@ let package = Package(
     room("Wire", "STUN", "Ground"),
     // Transport: datagrams in, clear packets out.
     room("Transport", "SRTP", "Ground", "RTP", "CSRTP"),
+    room("Transport", "DTLS", "Ground", "SRTP", "CTLS"),
     room("Transport", "Peer", "Ground", "RTP", "RTCP", "SRTP"),
     // Media: packets to frames with their place in time.
     room("Media", "Codecs", "Ground"),
@@ -89,6 +92,7 @@ let package = Package(
     tests("STUNTests", "Ground", "STUN", "STUNSamples", "Seeded"),
     tests("TextTests", "Ground", "SDP", "HLSPlaylist", "JSON"),
     tests("TransportTests", "Ground", "RTP", "RTCP", "SRTP", "Peer", "Seeded"),
+    tests("DTLSTests", "Ground", "RTP", "SRTP", "DTLS", "Seeded"),
     tests("MediaTests", "Ground", "RTP", "RTCP", "Codecs", "Jitter", "Timeline", "Track", "COpus", "Seeded"),
     tests("FeedbackTests", "Ground", "RTCP", "Feedback"),
     tests("NegotiationTests", "Ground", "RTP", "SDP", "Codecs", "Negotiation"),

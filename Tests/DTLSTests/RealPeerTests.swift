@@ -1,0 +1,142 @@
+import DTLS
+import Foundation
+import Ground
+import SRTP
+import Testing
+
+/// Against OpenSSL's command-line tool, over UDP.
+@Suite(.enabled(if: OpenSSLTool.isInstalled, "the openssl command is not installed"), .serialized)
+struct RealPeerTests {
+  private static let profiles: [(String, CryptoSuite)] = [
+    ("SRTP_AEAD_AES_256_GCM", .aeadAES256GCM), ("SRTP_AEAD_AES_128_GCM", .aeadAES128GCM), ("SRTP_AES128_CM_SHA1_80", .aesCM80),
+    ("SRTP_AES128_CM_SHA1_32:SRTP_AES128_CM_SHA1_80:SRTP_AEAD_AES_128_GCM:SRTP_AEAD_AES_256_GCM", .aeadAES256GCM),
+  ]
+
+  private func srtp(_ profile: String, _ suite: CryptoSuite) -> [String] {
+    ["-use_srtp", profile, "-keymatexport", "EXTRACTOR-dtls_srtp", "-keymatexportlen", "\(2 * suite.keyAndSaltBytes)"]
+  }
+
+  /// The exporter's output as RFC 5764 §4.2 orders it, put together from our keys.
+  private func exported(_ keys: DTLSKeys, weAreClient: Bool) -> String {
+    let (client, server) = weAreClient ? (keys.ours.exposed, keys.theirs.exposed) : (keys.theirs.exposed, keys.ours.exposed)
+    let n = keys.suite.keyBytes
+    let bytes = client[..<n] + server[..<n] + client[n...] + server[n...]
+    return bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined().uppercased()
+  }
+
+  private func client(_ endpoint: Endpoint, _ more: [String]) throws -> ToolPeer {
+    try ToolPeer(["s_client", "-dtls1_2", "-connect", "127.0.0.1:\(endpoint.port)"] + more)
+  }
+
+  /// A server that has bound its socket, and the port it printed.
+  private func server(_ more: [String]) throws -> (ToolPeer, UInt16) {
+    let peer = try ToolPeer(["s_server", "-dtls1_2", "-accept", "127.0.0.1:0", "-verify", "1"] + more)
+    #expect(peer.prints("ACCEPT 127.0.0.1:"))
+    return (peer, try #require(UInt16(peer.value(after: "ACCEPT 127.0.0.1:") ?? "")))
+  }
+
+  @Test(arguments: profiles, PeerCertificate.Key.allCases)
+  func `we serve its client: same keys, its data ignored, its end seen`(profile: (String, CryptoSuite), key: PeerCertificate.Key) throws {
+    let certificate = try PeerCertificate(key)
+    let endpoint = Endpoint()
+    let peer = try client(endpoint, certificate.arguments + srtp(profile.0, profile.1))
+    let session = try DTLSSession(
+      identity: Identities.a, role: .server, fingerprints: [OpenSSLTool.fingerprint(certificate.pem, .sha384)])
+    #expect(endpoint.drive(session) { !session.isHandshaking })
+    let keys = try #require(session.keys)
+    #expect(keys.suite == profile.1)
+    #expect(peer.prints("Keying material: \(exported(keys, weAreClient: false))"))
+    #expect(session.cipherSuite?.hasPrefix("TLS_ECDHE_ECDSA_WITH_") == true)
+    try peer.type("hello")
+    #expect(endpoint.drive(session) { session.counters.applicationRecords > 0 })
+    #expect(session.counters.applicationBytes == 6)
+    try peer.type("Q")
+    #expect(endpoint.drive(session) { session.isClosed })
+  }
+
+  @Test(arguments: profiles, PeerCertificate.Key.allCases)
+  func `we are its server's client: same keys, its data ignored, our end seen`(profile: (String, CryptoSuite), key: PeerCertificate.Key)
+    throws
+  {
+    let certificate = try PeerCertificate(key)
+    let endpoint = Endpoint()
+    let (peer, port) = try server(certificate.arguments + srtp(profile.0, profile.1))
+    endpoint.aim(at: port)
+    let session = try DTLSSession(
+      identity: Identities.a, role: .client, fingerprints: [OpenSSLTool.fingerprint(certificate.pem, .sha512)])
+    #expect(endpoint.drive(session) { !session.isHandshaking })
+    let keys = try #require(session.keys)
+    // The server chooses by its own order.
+    #expect(keys.suite == (profile.0.contains(":") ? .aesCM80 : profile.1))
+    if !profile.0.contains(":") { #expect(peer.prints("Keying material: \(exported(keys, weAreClient: true))")) }
+    #expect(session.cipherSuite?.hasPrefix("TLS_ECDHE_\(key.rawValue.uppercased())_WITH_") == true)
+    try peer.type("hello")
+    #expect(endpoint.drive(session) { session.counters.applicationRecords > 0 })
+    session.close()
+    #expect(endpoint.drive(session) { session.isClosed })
+    #expect(peer.prints("DONE"))
+  }
+
+  @Test func `its certificate is not who we were told, and it hears of it`() throws {
+    let certificate = try PeerCertificate(.ecdsa)
+    let endpoint = Endpoint()
+    let peer = try client(endpoint, certificate.arguments + srtp("SRTP_AES128_CM_SHA1_80", .aesCM80))
+    let session = try DTLSSession(identity: Identities.a, role: .server, fingerprints: [Identities.stranger.sha256])
+    #expect(endpoint.drive(session) { !session.isHandshaking })
+    #expect(session.failure == .fingerprintMismatch(try OpenSSLTool.fingerprint(certificate.pem, .sha256)))
+    #expect(peer.prints("alert bad certificate"))
+  }
+
+  @Test func `a client without a certificate is refused`() throws {
+    let endpoint = Endpoint()
+    let peer = try client(endpoint, srtp("SRTP_AES128_CM_SHA1_80", .aesCM80))
+    let session = try DTLSSession(identity: Identities.a, role: .server, fingerprints: [Identities.stranger.sha256])
+    #expect(endpoint.drive(session) { !session.isHandshaking })
+    #expect(session.failure == .noPeerCertificate)
+    #expect(peer.prints("alert"))
+  }
+
+  @Test(arguments: [["-use_srtp", "SRTP_AES128_CM_SHA1_32"], []])
+  func `without a common SRTP profile there is no session`(offer: [String]) throws {
+    let certificate = try PeerCertificate(.ecdsa)
+    let endpoint = Endpoint()
+    let peer = try client(endpoint, certificate.arguments + offer)
+    let session = try DTLSSession(
+      identity: Identities.a, role: .server, fingerprints: [OpenSSLTool.fingerprint(certificate.pem, .sha256)])
+    #expect(endpoint.drive(session) { !session.isHandshaking })
+    #expect(session.failure == .noSRTPProfile)
+    #expect(peer.prints("closed"))
+  }
+
+  @Test func `DTLS before 1.2 is refused`() throws {
+    let certificate = try PeerCertificate(.ecdsa)
+    let endpoint = Endpoint()
+    let peer = try ToolPeer(
+      ["s_client", "-dtls1", "-cipher", "DEFAULT:@SECLEVEL=0", "-connect", "127.0.0.1:\(endpoint.port)"] + certificate.arguments)
+    let session = try DTLSSession(
+      identity: Identities.a, role: .server, fingerprints: [OpenSSLTool.fingerprint(certificate.pem, .sha256)])
+    #expect(endpoint.drive(session) { !session.isHandshaking })
+    #expect(session.failure == .refused("unsupported protocol"))
+    #expect(peer.prints("alert protocol version"))
+  }
+
+  @Test func `our certificate reads as it should: P-256, self-signed, from a day before to a year after`() throws {
+    let certificate = try PeerCertificate(.ecdsa)
+    let endpoint = Endpoint()
+    let peer = try client(endpoint, certificate.arguments + ["-showcerts"] + srtp("SRTP_AES128_CM_SHA1_80", .aesCM80))
+    let session = try DTLSSession(
+      identity: Identities.a, role: .server, fingerprints: [OpenSSLTool.fingerprint(certificate.pem, .sha256)])
+    #expect(endpoint.drive(session) { session.keys != nil })
+    #expect(peer.prints("-----END CERTIFICATE-----"))
+    for expected in Identities.a.fingerprints { #expect(try OpenSSLTool.fingerprint(peer.text(), expected.hash) == expected) }
+    let read = try OpenSSLTool.run(["x509", "-noout", "-text", "-dates", "-dateopt", "iso_8601"], input: peer.text())
+    for words in ["Version: 3", "prime256v1", "ecdsa-with-SHA256", "Issuer: CN = WebRTC", "Subject: CN = WebRTC"] {
+      #expect(read.contains(words))
+    }
+    func date(_ days: Double) -> String {
+      String((Identities.now + .seconds(days * 86_400)).rfc3339.prefix(19).replacing("T", with: " ")) + "Z"
+    }
+    #expect(read.contains("notBefore=" + date(-1)))
+    #expect(read.contains("notAfter=" + date(366)))
+  }
+}
