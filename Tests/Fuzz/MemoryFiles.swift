@@ -9,6 +9,8 @@ final class MemoryFiles: TapeFiles {
   private var files: [String: File] = [:]
 
   var count: Int { files.count }
+  /// What the files take in memory.
+  var storedBytes: Int { files.values.reduce(0) { $0 + $1.bytes.capacity } }
   func content(_ path: String) -> [UInt8]? { files[path]?.bytes }
 
   private func file(_ path: String) -> File {

@@ -27,8 +27,14 @@ struct TakeJudge {
   private var orders: [TapeOrder] = []
   private var started: Instant?
   private var reports = 0
+  /// Before there was a take.
+  private let allocatedBefore: Int
+  /// For the queue to the writer, frames before the timeline's zero, and spare arrays; and for each track what its jitter buffer, its frame in the
+  /// making, and frames of unknown time may hold. Arrays may be twice as long as what is in them.
+  private static let mostBytes = (bytes: 2 * Take.maximumQueuedBytes + 32 << 20, perTrack: 16 << 20)
 
   init(hasTape: Bool, participants: [String]) {
+    allocatedBefore = Memory.allocatedBytes
     participantsNamed = participants.count
     tape = hasTape ? RecordingTape(files: files, participants: participants, accounts: accounts, listener: nil) : nil
   }
@@ -45,6 +51,12 @@ struct TakeJudge {
     for event in take.takeEvents() { check(event) }
     check(take.snapshot(at: now), at: now)
     if !isStalled { write(take, at: now, pool: pool) }
+  }
+
+  private func checkMemory(_ tracks: Int) {
+    let held = Memory.allocatedBytes - allocatedBefore - files.storedBytes
+    let most = TakeJudge.mostBytes.bytes + tracks * TakeJudge.mostBytes.perTrack
+    require(held <= most, "\(held) bytes are held for \(tracks) tracks, at most \(most)")
   }
 
   private mutating func write(_ take: Take, at now: Instant, pool: BufferPool) {
@@ -114,6 +126,7 @@ struct TakeJudge {
       require(Double(counters.pliSent) <= 9 + seconds / 2, "requests for key frames keep their budget")
       require(track.jitterMilliseconds >= 0 && counters.gapDuration >= .zero, "no negative numbers")
     }
+    checkMemory(snapshot.tracks.count)
     require(snapshot.duration >= .zero, "no negative duration")
     for pause in snapshot.pauses { require(pause.mediaEnd.map { $0 >= pause.mediaStart } ?? true, "a pause ends after it begins") }
   }
