@@ -56,6 +56,7 @@ let package = Package(
     room("Wire", "JSON", "Ground"),
     room("Wire", "STUN", "Ground"),
     // Transport: datagrams in, clear packets out.
+    room("Transport", "ICE", "Ground", "STUN", "CCrypto"),
     room("Transport", "SRTP", "Ground", "RTP", "CSRTP"),
     room("Transport", "DTLS", "Ground", "SRTP", "CTLS"),
     room("Transport", "Peer", "Ground", "RTP", "RTCP", "SRTP"),
@@ -89,6 +90,7 @@ let package = Package(
     .target(name: "STUNSamples", path: "Tests/STUNSamples", swiftSettings: strict),
     tests("GroundTests", "Ground", "Seeded"),
     tests("WireTests", "Ground", "RTP", "RTCP", "Seeded"),
+    tests("ICETests", "Ground", "STUN", "ICE", "STUNSamples", "Seeded"),
     tests("STUNTests", "Ground", "STUN", "STUNSamples", "Seeded"),
     tests("TextTests", "Ground", "SDP", "HLSPlaylist", "JSON"),
     tests("TransportTests", "Ground", "RTP", "RTCP", "SRTP", "Peer", "Seeded"),
