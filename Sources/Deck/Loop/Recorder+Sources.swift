@@ -38,6 +38,9 @@ final class PeerHandover: @unchecked Sendable {
 extension Recorder {
   /// Binds a source's ports. Nothing is left open where it throws. `path` stands before the names of fields in errors.
   func bind(_ specification: SourceSpecification, id: String, firstTrack: Int, path: String) throws(ControlError) -> BoundSource {
+    guard specification.webrtc == nil else {
+      throw ControlError(.invalidField, "\(path)type: \"webrtc\" is not taken by this version; allowed is rtp", field: "\(path)type")
+    }
     let ip = try listening(specification, path: path)
     var legs: [BoundSource.Leg] = []
     if specification.bundle {

@@ -81,6 +81,13 @@ package protocol RecorderControl: AnyObject, Sendable {
   /// Answers the source with its new tracks.
   func addTracks(_ tracks: [TrackSpecification], to id: String, source: String) throws(ControlError) -> JSONValue
   func removeSource(_ source: String, from id: String) throws(ControlError) -> JSONValue
+  /// Renegotiates a `webrtc` source by its peer's offer; answers the source with our answer in it.
+  func renegotiate(_ offer: String, source: String, of id: String) throws(ControlError) -> JSONValue
+  /// Takes the peer's answer to our offer.
+  func takeAnswer(_ answer: String, source: String, of id: String) throws(ControlError) -> JSONValue
+  /// Takes what trickles in after the offer: the lines of an SDP fragment (RFC 8840). Where its credentials are new, ICE is restarted,
+  /// and our own fragment is answered; else nil.
+  func trickle(_ fragment: String, source: String, of id: String) throws(ControlError) -> String?
   /// The folder that holds a recording's files, for serving them; every path below it is the client's business.
   func folder(_ id: String) throws(ControlError) -> String
   func node() -> JSONValue
@@ -92,6 +99,26 @@ package protocol RecorderControl: AnyObject, Sendable {
   /// tells that no further event will come: the recording ended or the node shuts down.
   func events(of recording: String?, after last: UInt64?, timeout: TimeSpan) throws(ControlError)
     -> (events: [RecordingEvent], closed: Bool)
+}
+
+extension RecorderControl {
+  /// Why a source of type `rtp` takes no description.
+  package func notWebRTC(_ source: String, of id: String) throws(ControlError) -> ControlError {
+    guard try recording(id)["sources"]?.arrayValue?.contains(where: { $0["id"]?.stringValue == source }) == true else {
+      return ControlError(.notFound, "recording \(id) has no source \(source)")
+    }
+    return ControlError(.invalidState, "source \(source) is of type rtp, and only a webrtc source is negotiated")
+  }
+
+  package func renegotiate(_ offer: String, source: String, of id: String) throws(ControlError) -> JSONValue {
+    throw try notWebRTC(source, of: id)
+  }
+  package func takeAnswer(_ answer: String, source: String, of id: String) throws(ControlError) -> JSONValue {
+    throw try notWebRTC(source, of: id)
+  }
+  package func trickle(_ fragment: String, source: String, of id: String) throws(ControlError) -> String? {
+    throw try notWebRTC(source, of: id)
+  }
 }
 
 /// What happens to the timeline while a recording is paused.

@@ -34,8 +34,10 @@ package struct ParticipantSpecification: Sendable, Equatable {
   }
 }
 
-/// One `rtp` source: where it listens, who sends, and what it carries.
+/// One source: where it listens, who sends, and what it carries. It is of type `rtp`, or `webrtc` where `webrtc` is given.
 package struct SourceSpecification: Sendable {
+  /// How a WebRTC peer is met. `tracks` is empty then at the start: what is agreed on makes the tracks.
+  package var webrtc: WebRTCSpecification?
   /// The address to bind, or nil for the node's.
   package var listenIP: String?
   /// RTP and RTCP on one port (RFC 5761). Default true.
@@ -109,6 +111,37 @@ package struct TrackSpecification: Sendable {
     self.clockRate = codec.clockRate
     self.channels = channels
   }
+}
+
+/// A `webrtc` source: a peer that is met by offer and answer (RFC 8829) and sends over ICE and DTLS-SRTP.
+package struct WebRTCSpecification: Sendable {
+  /// Who makes the first offer.
+  package enum Beginning: Sendable {
+    /// The peer did: its session description.
+    case offer(String)
+    /// We do, for one section of each kind that is wanted; the peer's answer comes later.
+    case makeOffer(audio: Bool, video: Bool)
+  }
+  /// Which layers of a simulcast are recorded.
+  package enum Simulcast: String, Sendable, CaseIterable {
+    /// The one of the largest picture that comes, changing at key frames.
+    case highest
+    /// Each to a file of its own.
+    case all
+    /// Simulcast is not agreed on: the sender sends one.
+    case off
+  }
+  package enum ICEMode: String, Sendable, CaseIterable { case lite, full }
+
+  package var beginning: Beginning
+  /// Whose media it is where nothing else says so.
+  package var participant: String?
+  /// Participants by MID, or by the media stream's id (msid).
+  package var participants: [(key: String, participant: String)] = []
+  package var simulcast = Simulcast.highest
+  /// Nil: lite for a peer that offers and is not lite itself, else full.
+  package var ice: ICEMode?
+  package init(_ beginning: Beginning) { self.beginning = beginning }
 }
 
 package struct RTXSpecification: Sendable, Equatable {
