@@ -112,6 +112,11 @@ import Testing
     try restart(left, at: network.now)
     let third = left.credentials.usernameFragment
     #expect(left.agent.localFragments == [third, first])
+    // A table of numbers finds the agent by either.
+    for (name, key) in zip([third, first], left.agent.localFragmentKeys) {
+      let bytes = Message(username: "\(name):x").bytes()
+      #expect(ICEAgent.localFragmentKey(of: bytes.span) == key)
+    }
     network.run(1)
     #expect(left.events.last == .credentialsRetired(usernameFragment: second))
     try restart(right, at: network.now)

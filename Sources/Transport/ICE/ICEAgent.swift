@@ -101,6 +101,24 @@ extension ICEAgent {
     return String(decoding: bytes, as: UTF8.self)
   }
 
+  /// The same as a number, without allocating: for a table from `localFragmentKeys` to agents on a shared port. Two ufrags may have one
+  /// number; an agent that is asked for another's checks refuses them.
+  package static func localFragmentKey(of datagram: Span<UInt8>) -> UInt64? {
+    guard let range = STUNMessage.receiverFragment(in: datagram) else { return nil }
+    var key = fragmentKeyBasis
+    for i in range { key = (key ^ UInt64(datagram[i])) &* fragmentKeyPrime }
+    return key
+  }
+
+  /// The numbers of `localFragments`.
+  package var localFragmentKeys: [UInt64] {
+    generations.map { $0.localFragment.reduce(ICEAgent.fragmentKeyBasis) { ($0 ^ UInt64($1)) &* ICEAgent.fragmentKeyPrime } }
+  }
+
+  // FNV-1a's.
+  private static var fragmentKeyBasis: UInt64 { 0xcbf2_9ce4_8422_2325 }
+  private static var fragmentKeyPrime: UInt64 { 0x100_0000_01b3 }
+
   func preference(ofHost i: Int) -> UInt32 { UInt32(65535 - i) }
 
   /// One foundation per IP address: all our candidates are hosts over UDP (RFC 8445 §5.1.1.3).
