@@ -34,6 +34,9 @@ import Testing
     network.run(3)
     #expect(left.pair == pair && left.state == .connected)
     try right.hear(of: left, at: network.now)
+    network.run(1)
+    // What is still on its way with the old credentials finds them for a while.
+    #expect(left.agent.isRestarting == false && left.agent.localFragments == [left.credentials.usernameFragment, before.0])
     network.run(3)
     for (box, old) in [(left, before.0), (right, before.1)] {
       #expect(box.state == .connected && box.pair?.isNominated == true)
@@ -57,8 +60,13 @@ import Testing
     try restart(left, at: network.now)
     try left.hear(of: right, at: network.now)
     try right.hear(of: left, at: network.now)
+    network.run(2)
+    // Media that left before the switch is let in for a while.
+    #expect(left.pair?.remote == address("198.51.100.8", 6000) && left.accepts(from: Sample.there, to: Sample.here))
     network.run(4)
     #expect(left.pair?.remote == address("198.51.100.8", 6000) && left.pair?.isNominated == true)
+    #expect(left.accepts(from: address("198.51.100.8", 6000), to: Sample.here))
+    #expect(!left.accepts(from: Sample.there, to: Sample.here))
     #expect(right.pair?.local == address("198.51.100.8", 6000))
     #expect(left.states == [.checking, .connected])
   }
@@ -122,7 +130,7 @@ import Testing
     try restart(right, at: network.now)
     try left.hear(of: right, at: network.now)
     try right.hear(of: left, at: network.now)
-    network.run(3)
+    network.run(5)
     #expect(left.agent.localFragments == [third])
     #expect(left.state == .connected && left.states == [.checking, .connected])
   }

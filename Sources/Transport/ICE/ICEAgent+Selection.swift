@@ -92,6 +92,7 @@ extension ICEAgent {
   /// After any change: sends what is due, and sets pair, state and deadline to what holds at `now`.
   mutating func settle(_ now: Instant) {
     guard state != .closed, state != .failed else { return }
+    if generations.count > 1, let due = generations[1].retiresAt, now >= due { retirePrevious() }
     nominateIfDue(now)
     runChecks(now)
     followThePeer(now)
@@ -124,7 +125,8 @@ extension ICEAgent {
       nextConsentAt = nil
       return
     }
-    if g == 0, generations.count > 1 { retirePrevious() }
+    // What is on its way on the old pair still arrives.
+    if g == 0, generations.count > 1, generations[1].retiresAt == nil { generations[1].retiresAt = now + configuration.retirement }
     let pair = generations[g].pairs[i]
     if selected?.generation != generations[g].number || selected?.pairID != pair.id {
       selected = (generations[g].number, pair.id)
@@ -223,6 +225,7 @@ extension ICEAgent {
     if hasChecks, let last = lastCheckAt { take(last + configuration.pacing) }
     if let (_, notBefore) = pendingNomination { take(notBefore) }
     take(nextConsentAt)
+    if generations.count > 1 { take(generations[1].retiresAt) }
     if let selected, let g = generations.firstIndex(where: { $0.number == selected.generation }),
       let i = generations[g].index(ofPair: selected.pairID)
     {

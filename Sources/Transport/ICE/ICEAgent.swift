@@ -63,10 +63,10 @@ extension ICEAgent {
   package var localCredentials: ICECredentials { generations[0].local }
   /// The peer's, once they are known.
   package var remoteCredentials: ICECredentials? { generations[0].remote }
-  /// The ufrags whose checks this agent answers: one, or during a restart two.
+  /// The ufrags whose checks this agent answers: one, or during a restart and for `retirement` after it two.
   package var localFragments: [String] { generations.map(\.local.usernameFragment) }
   /// Whether a restart is under way, and the old pair may still carry data.
-  package var isRestarting: Bool { generations.count > 1 }
+  package var isRestarting: Bool { generations.count > 1 && generations[1].retiresAt == nil }
   /// Whether the peer said that it has no more candidates.
   package var hasEndOfCandidates: Bool { generations[0].isRemoteComplete }
   /// The peer's signalled candidates in force.
@@ -85,7 +85,7 @@ extension ICEAgent {
   }
 
   /// Whether datagrams from this address on that one of ours come from a peer that proved itself there: what DTLS and SRTP may be let in
-  /// from. True for the pairs of both generations during a restart.
+  /// from. True for the pairs of both generations during a restart, and for `retirement` after it.
   package func accepts(from remote: SocketAddress, to local: SocketAddress) -> Bool {
     if let pair = selectedFacts, pair.remote == remote, pair.local == local { return selectedPair != nil }
     if state == .failed || state == .closed { return false }

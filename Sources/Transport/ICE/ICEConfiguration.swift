@@ -45,6 +45,9 @@ package struct ICEConfiguration: Sendable {
   /// After so long without a working pair, from when the remote credentials were known, the state is `failed`.
   package var handshakeTimeout = TimeSpan.milliseconds(30_000)
 
+  /// How long after a restart's new pair is found old checks are answered, and data on the old pairs let in (RFC 8445 §8.3.1).
+  package var retirement = TimeSpan.milliseconds(3_000)
+
   /// Of the peer's signalled candidates so many are kept; later ones are refused and counted.
   package var maximumRemoteCandidates = 100
   /// So many pairs are kept. Then a new one displaces one that failed, else (full) the worst one that was not tried yet if that is worse,

@@ -22,6 +22,8 @@ struct ICEGeneration {
   var startedAt: Instant?
   /// When a first pair worked.
   var firstValidAt: Instant?
+  /// When its checks are no longer answered, because the generation after it has its pair (RFC 8445 §8.3).
+  var retiresAt: Instant?
   private var nextPairID = 0
 
   init(number: Int, local: ICECredentials) throws(ICEError) {
