@@ -16,7 +16,7 @@ package import Ground
 package struct JitterBuffer: Sendable {
   /// What to do with a packet.
   package enum Admission: Sendable, Equatable {
-    /// The one expected: process it now, from the datagram. Then ask `popReady`.
+    /// The one expected: process it now, from the datagram. No other waits.
     case next
     /// Kept until its turn.
     case held

@@ -58,9 +58,10 @@ extension TrackReceiver {
       placeWaiting(clock: &clock)
       ticks = clock.begin(clockIndex, timestamp: packet.timestamp, arrival: arrival)
     }
-    switch codec.kind {
-    case .audio: processOpus(packet, datagram: datagram, ticks: ticks, at: arrival, clock: &clock, pool: pool)
-    case .video: processVP8(packet, datagram: datagram, ticks: ticks, at: arrival, clock: &clock, pool: pool)
+    if isVideo {
+      processVP8(packet, datagram: datagram, ticks: ticks, at: arrival, clock: &clock, pool: pool)
+    } else {
+      processOpus(packet, datagram: datagram, ticks: ticks, at: arrival, clock: &clock, pool: pool)
     }
   }
 

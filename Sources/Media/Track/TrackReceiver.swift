@@ -36,6 +36,7 @@ package enum TrackOutput: Sendable {
 package struct TrackReceiver: Sendable {
   /// What the stream carries.
   package let codec: Codec
+  let isVideo: Bool
   /// The track's index in its participant's clock.
   package let clockIndex: Int
   /// The stream's SSRC, once known.
@@ -96,6 +97,7 @@ package struct TrackReceiver: Sendable {
   /// until `deadline` after the first that overtook it.
   package init(codec: Codec, clockIndex: Int, ssrc: SSRC?, deadline: TimeSpan = .milliseconds(500)) {
     self.codec = codec
+    isVideo = codec.kind == .video
     self.clockIndex = clockIndex
     self.ssrc = ssrc
     self.deadline = deadline
@@ -124,27 +126,32 @@ package struct TrackReceiver: Sendable {
     counters.bytesReceived += UInt64(datagram.count)
     lastPacketAt = arrival
     keyFrameRequest.packetArrived()
-    if codec.kind == .video, !gate.isOpen, !seesKeyFrame { seesKeyFrame = TrackReceiver.beginsKeyFrame(packet, datagram) }
+    if isVideo, !gate.isOpen, !seesKeyFrame { seesKeyFrame = TrackReceiver.beginsKeyFrame(packet, datagram) }
     let admission = jitter.receive(packet.sequenceNumber, packet.timestamp, datagram: datagram, at: arrival, pool: pool)
-    // A packet of another numbering would be taken for thousands of losses.
-    if admission != .probation, admission != .duplicateAside {
-      statistics.observe(packet.sequenceNumber, packet.timestamp, at: arrival)
-    }
+    var isOfTheNumbering = true
+    var mayRelease = true
     switch admission {
-    case .next: process(packet, datagram: datagram, at: arrival, clock: &clock, pool: pool)
+    case .next:
+      mayRelease = false
+      process(packet, datagram: datagram, at: arrival, clock: &clock, pool: pool)
     case .held, .heldOutOfOrder:
-      if admission == .heldOutOfOrder { counters.packetsReordered += 1 }
+      if case .heldOutOfOrder = admission { counters.packetsReordered += 1 }
       // What it tells of the clock is known now, whenever its turn comes.
       if !packet.isPaddingOnly { clock.glance(clockIndex, timestamp: packet.timestamp, arrival: arrival) }
-    case .probation: break
-    case .duplicate, .duplicateAside: counters.discard(.duplicate)
+    case .probation: isOfTheNumbering = false
+    case .duplicate: counters.discard(.duplicate)
+    case .duplicateAside:
+      isOfTheNumbering = false
+      counters.discard(.duplicate)
     case .late:
       counters.packetsReordered += 1
       counters.discard(.late)
     }
+    // A packet of another numbering would be taken for thousands of losses.
+    if isOfTheNumbering { statistics.observe(packet.sequenceNumber, packet.timestamp, at: arrival) }
     let strays = jitter.takeStrays()
     if strays > 0 { counters.discard(.strayed, strays) }
-    if jitter.count > 0 { drain(at: arrival, clock: &clock, pool: pool) }
+    if mayRelease { drain(at: arrival, clock: &clock, pool: pool) }
     isSettling = !clock.isSettled(clockIndex)
     return outputHead < outputs.count
   }
@@ -172,7 +179,7 @@ package struct TrackReceiver: Sendable {
 
   /// Asks for a key frame although the stream itself is whole: the tape needs one. `anew`: for another reason than before, so at once.
   package mutating func needKeyFrame(at now: Instant, anew: Bool = false) {
-    guard codec.kind == .video else { return }
+    guard isVideo else { return }
     if anew { keyFrameRequest.needAnew(at: now) } else { keyFrameRequest.need(at: now) }
   }
 
@@ -221,7 +228,7 @@ package struct TrackReceiver: Sendable {
 
   /// A key frame is needed from now on, and nothing else is let through before it.
   private mutating func awaitKeyFrame(at now: Instant) {
-    guard codec.kind == .video else { return }
+    guard isVideo else { return }
     gate.close()
     seesKeyFrame = false
     keyFrameRequest.needAnew(at: now)
@@ -256,7 +263,7 @@ package struct TrackReceiver: Sendable {
       packetsWaiting -= frame.packets
       counters.packetsInFrames += UInt64(frame.packets)
       counters.frames += 1
-      if frame.isKey, codec.kind == .video { counters.keyFrames += 1 }
+      if frame.isKey, isVideo { counters.keyFrames += 1 }
     }
     return output
   }

@@ -18,9 +18,7 @@ extension Take {
   }
 
   private func write(_ entry: consuming Interleaver.Entry, _ participant: Int) {
-    var entry = entry
     let number = entry.track
-    let isVideo = tracks[number].specification.kind == .video
     if tracks[number].tapeNeedsKeyFrame {
       guard entry.frame.isKey else {
         tracks[number].receiver.needKeyFrame(at: entry.since)
@@ -29,7 +27,7 @@ extension Take {
       }
     }
     if queuedBytes + entry.frame.storedBytes > Take.maximumQueuedBytes {
-      if isVideo {
+      if tracks[number].specification.kind == .video {
         tracks[number].tapeNeedsKeyFrame = true
         tracks[number].receiver.needKeyFrame(at: entry.since)
       }
