@@ -209,6 +209,23 @@ func clusterOffsets(_ file: TestFile) -> [Int] {
     #expect(again.facts.duration == plan.facts.duration)
   }
 
+  /// Damage in a cluster that is there in full, and recovery killed after it has cut the file there.
+  @Test func aRecoveryThatIsInterruptedAfterTheCutComesToTheSameFile() throws {
+    let frames = (0..<100).map { n in
+      EncodedFrame(
+        bytes: [0xfc, 0xff, 0xfe], track: 0, time: MediaTime(nanoseconds: Int64(n) * 20_000_000), duration: .milliseconds(20), isKey: true)
+    }
+    var file = try webM([TestMedia.bothFormats[0]], frames, finish: false)
+    // A block is 9 bytes. The third last is none any more, and the one before it is no Opus packet: 0 frames.
+    let block = 9
+    file.write(Int64(file.bytes.count - 3 * block), ([0] as [UInt8]).span)
+    file.write(Int64(file.bytes.count - 4 * block + 6), ([0xff, 0] as [UInt8]).span)
+    let (whole, plan) = try recover(file)
+    #expect(plan.truncateTo == Int64(file.bytes.count - 4 * block))
+    let (again, _) = try recover(TestFile(bytes: Array(file.bytes[..<Int(plan.truncateTo)])))
+    #expect(again.bytes == whole.bytes)
+  }
+
   /// Bytes changed at random: any answer but a trap, and what comes out is finished.
   @Test func hostileBytesNeverTrap() throws {
     let whole = try webM(TestMedia.bothFormats, Array(try TestMedia.both().prefix(60)), finish: false)

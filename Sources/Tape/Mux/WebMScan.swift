@@ -118,9 +118,21 @@ struct WebMScan {
     facts.duration = .milliseconds(clocks.reduce(0) { max($0, $1.end) })
   }
 
-  /// Where the last whole block of a cluster ends. In a cluster that is cut, a block must look like its codec's too.
+  /// Where the last whole block of a cluster ends. In a cluster that is cut, or breaks off, a block must look like its codec's too.
   private mutating func check(_ cluster: Cluster, _ clocks: inout [WebMTrackClock]) throws(WebMRecoveryError) -> Int64 {
-    let isCut = cluster.end > window.length
+    if cluster.end <= window.length {
+      let before = (clocks, used)
+      let end = try walkBlocks(of: cluster, &clocks, isCut: false)
+      if end == cluster.end { return end }
+      // What breaks off will be cut there: recovery that is interrupted after that must find the same.
+      (clocks, used) = before
+    }
+    return try walkBlocks(of: cluster, &clocks, isCut: true)
+  }
+
+  private mutating func walkBlocks(
+    of cluster: Cluster, _ clocks: inout [WebMTrackClock], isCut: Bool
+  ) throws(WebMRecoveryError) -> Int64 {
     var end = cluster.blocks
     while let block = try block(at: end, in: cluster) {
       let track = header.tracks[block.track]
