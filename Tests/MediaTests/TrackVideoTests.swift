@@ -204,6 +204,34 @@ import Track
     #expect(scene.rig.receiver.size == PictureSize(width: 640, height: 320))
   }
 
+  // MARK: Temporal layers
+
+  /// Upper layers wait for their sync, and a key frame is asked for meanwhile; once they are whole again there is no need of one.
+  @Test func aSyncEndsTheNeedOfAKeyFrame() {
+    var scene = Scene(VP8Stream(layers: 2, seed: 3))
+    scene.pictures(1)
+    for index in 1..<600 where scene.rig.counters.discarded(.brokenReference) == 0 {
+      let datagrams = scene.stream.next(packets: 2)
+      let isLost = index % 7 > 2 && scene.stream.pictures[index].layer == 1
+      for datagram in datagrams where !isLost { scene.rig.send(datagram, at: scene.time) }
+      scene.rig.advance(to: scene.time)
+      scene.time += Scene.interval
+    }
+    #expect(scene.rig.receiver.keyFrameRequest.isPending && scene.rig.requests.count == 1)
+    // No key frame comes; the layer's next sync does.
+    scene.pictures(300)
+    #expect(!scene.rig.receiver.keyFrameRequest.isPending && scene.rig.requests.count < 4)
+    let dropped = scene.rig.counters.framesDropped
+    scene.pictures(300)
+    #expect(scene.rig.counters.framesDropped == dropped && scene.rig.faults.isEmpty)
+    // The tape's own need outlives a sync.
+    scene.rig.needKeyFrame(at: scene.time)
+    scene.pictures(100)
+    #expect(scene.rig.receiver.keyFrameRequest.isPending)
+    scene.picture(isKey: true)
+    #expect(!scene.rig.receiver.keyFrameRequest.isPending)
+  }
+
   // MARK: What is no frame
 
   @Test func brokenPayloadsBreakTheirFrame() {

@@ -158,11 +158,16 @@ extension TrackReceiver {
       return
     case .brokenReference:
       drop(frame, .brokenReference, pool: pool)
+      if gate.isOpen, !keyFrameRequest.isPending { needIsUpperLayers = true }
       keyFrameRequest.need(at: frame.arrival)
       return
     }
     // Only padding was lost.
     if gate.holeWasEmpty, !missing.hasDropped { missing.packets = 0 }
+    if needIsUpperLayers, gate.isWhole {
+      needIsUpperLayers = false
+      keyFrameRequest.satisfied()
+    }
     if header.isKey {
       keyFrameRequest.satisfied()
       if let now = header.size, now != size {

@@ -54,6 +54,9 @@ package struct TrackReceiver: Sendable {
   /// Whether a key frame must be asked for.
   package internal(set) var keyFrameRequest = KeyFrameRequest()
 
+  /// The key frame is needed for upper temporal layers alone, which a sync frame heals as well.
+  var needIsUpperLayers = false
+
   let deadline: TimeSpan
   var jitter: JitterBuffer
   var assembler = VP8Assembler()
@@ -180,6 +183,7 @@ package struct TrackReceiver: Sendable {
   /// Asks for a key frame although the stream itself is whole: the tape needs one. `anew`: for another reason than before, so at once.
   package mutating func needKeyFrame(at now: Instant, anew: Bool = false) {
     guard isVideo else { return }
+    needIsUpperLayers = false
     if anew { keyFrameRequest.needAnew(at: now) } else { keyFrameRequest.need(at: now) }
   }
 
@@ -231,6 +235,7 @@ package struct TrackReceiver: Sendable {
     guard isVideo else { return }
     gate.close()
     seesKeyFrame = false
+    needIsUpperLayers = false
     keyFrameRequest.needAnew(at: now)
   }
 

@@ -28,6 +28,8 @@ package struct VP8Gate: Sendable {
   private var olderDamage: UInt8 = 0
   /// Those that miss one from after it.
   private var newerDamage: UInt8 = 0
+  /// Those that frames came of.
+  private var layers: UInt8 = 0
   /// Whether the last frame came after a hole in which, as picture ids prove, no frame was lost.
   package private(set) var holeWasEmpty = false
 
@@ -36,6 +38,9 @@ package struct VP8Gate: Sendable {
 
   /// Whether frames that refer to others pass.
   package var isOpen: Bool { state == .open }
+
+  /// Whether no reference is missing in any of the layers that have come, as far as holes have been judged.
+  package var isWhole: Bool { state == .open && (olderDamage | newerDamage) & layers == 0 }
 
   /// So many packets are missing before what comes next.
   package mutating func missing(packets: Int64) {
@@ -81,6 +86,7 @@ package struct VP8Gate: Sendable {
   }
 
   private mutating func judgeLayer(of descriptor: VP8PayloadDescriptor) -> Verdict {
+    layers |= 1 << (descriptor.temporalLayer ?? 0)
     guard olderDamage | newerDamage != 0 else { return .pass }
     guard let layer = descriptor.temporalLayer else {
       // Layers were told before: what this one refers to is not known.
