@@ -17,6 +17,7 @@ final class AgentBox {
   var pair: ICESelectedPair? { agent.selectedPair }
   var role: ICERole { agent.currentRole }
   var counters: ICECounters { agent.counters }
+  var nextDeadline: Instant? { agent.nextDeadline }
   var credentials: ICECredentials { agent.localCredentials }
   var states: [ICEState] {
     events.compactMap { event in

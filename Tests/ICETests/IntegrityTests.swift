@@ -39,7 +39,7 @@ import Testing
       bytes[i] ^= 1
       #expect(try reception(bytes) != .accepted, "byte \(i)")
       // The fingerprint made right again: now the code alone stands against it.
-      guard i >= 4, i < 76 else { continue }
+      guard (4..<76).contains(i) || (80..<100).contains(i) else { continue }
       let body = Array(bytes[..<100])
       let value = STUNFingerprint.value(of: body.span, upTo: 100)
       bytes.replaceSubrange(104..<108, with: [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: value >> UInt32($0)) })

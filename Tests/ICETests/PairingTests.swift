@@ -134,6 +134,19 @@ import Testing
     #expect(left.pair?.local == inside)
   }
 
+  /// A browser's ClientHello follows its own check, and may come before the answer to ours.
+  @Test func dataIsLetInFromWhereTheCheckCame() throws {
+    let box = try AgentBox(Sample.full([Sample.here], role: .controlled))
+    let peer = try AgentBox(Sample.full([Sample.there]))
+    try box.hear(of: peer, candidates: [], at: .zero)
+    try peer.hear(of: box, at: .zero)
+    #expect(!box.accepts(from: Sample.there, to: Sample.here))
+    let check = try #require(peer.drain().first)
+    box.receive(check.bytes, from: Sample.there, to: Sample.here, at: .zero)
+    #expect(box.pair == nil && box.accepts(from: Sample.there, to: Sample.here))
+    #expect(!box.accepts(from: Sample.there, to: address("192.0.2.9", 9)))
+  }
+
   @Test func trickledCandidatesConnect() throws {
     for (leftSide, rightSide) in [(Side.lite, Side.controlling), (.controlled, .controlling), (.controlling, .controlled)] {
       let left = try box(leftSide, Self.lefts, .regular, seed: 7)

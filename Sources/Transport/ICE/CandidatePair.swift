@@ -37,6 +37,10 @@ struct CandidatePair {
   /// The sender's ufrag of checks that came before the peer's credentials.
   var earlyFragment: String?
 
+  /// Whether the peer proved itself on it, by a check of its own or an answer to ours: then data may come before our own check is answered
+  /// (RFC 8445 §12.2).
+  var isProven: Bool { isValid || checkedAt != nil }
+
   /// RFC 8445 §6.1.2.3, G being the controlling side's priority.
   static func priority(controlling g: UInt32, controlled d: UInt32) -> UInt64 {
     (UInt64(min(g, d)) << 32) + UInt64(max(g, d)) * 2 + (g > d ? 1 : 0)

@@ -81,7 +81,7 @@ extension ICEAgent {
   package mutating func noteTraffic(from remote: SocketAddress, to local: SocketAddress, at now: Instant) {
     guard state == .connected || state == .disconnected else { return }
     for g in generations.indices {
-      if let i = generations[g].index(local: local, remote: remote), generations[g].pairs[i].isValid {
+      if let i = generations[g].index(local: local, remote: remote), generations[g].pairs[i].isProven {
         generations[g].pairs[i].heardAt = now
       }
     }

@@ -89,7 +89,8 @@ extension ICEAgent {
   package func accepts(from remote: SocketAddress, to local: SocketAddress) -> Bool {
     if let pair = selectedFacts, pair.remote == remote, pair.local == local { return selectedPair != nil }
     if state == .failed || state == .closed { return false }
-    return generations.contains { generation in generation.index(local: local, remote: remote).map { generation.pairs[$0].isValid } ?? false
+    return generations.contains { generation in
+      generation.index(local: local, remote: remote).map { generation.pairs[$0].isProven } ?? false
     }
   }
 
