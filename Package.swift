@@ -101,7 +101,7 @@ let package = Package(
     tests("MuxTests", "Ground", "Codecs", "Mux"),
     tests("HLSTests", "Ground", "Codecs", "Mux", "HLSPlaylist"),
     tests("TranscodeTests", "Ground", "Codecs", "Transcode"),
-    tests("RecordingTests", "Ground", "JSON", "RTP", "RTCP", "Codecs", "Track", "Recording", "Replay", "Mux"),
+    tests("RecordingTests", "Ground", "JSON", "RTP", "RTCP", "Codecs", "Track", "Recording", "Replay", "Mux", "Seeded"),
     tests("ReplayTests", "Ground", "JSON", "RTP", "RTCP", "SDP", "SRTP", "Codecs", "Recording", "Replay"),
     tests("ControlTests", "Ground", "JSON", "Recording", "Control"),
     tests("BrowserTests", "tapedeck"),
