@@ -103,14 +103,15 @@ final class MediaLoop: @unchecked Sendable {
   let pool = BufferPool(capacity: 8192)
   private var batches: [WriterThread.Batch] = []
   private var nextHandOver = Instant(nanoseconds: 0)
-  private var spareOrders: [[TapeOrder]] = []
-  private var spareBytes: [[UInt8]] = []
+  private let lane: Int
+  private var spare = WriterThread.Spare()
   /// Recordings on the loop, for choosing the least loaded.
   let load = Atomic<Int>(0)
   let packetsReceived = Atomic<UInt64>(0)
 
   init(index: Int, writer: WriterThread) {
     self.writer = writer
+    lane = writer.addLane()
     sockets.add(waker.descriptor, word: UInt64.max)
     commands.add(waker.descriptor, word: UInt64.max)
     thread = WorkerThread(name: "media-\(index)") { [unowned self] in run() }
@@ -298,9 +299,9 @@ final class MediaLoop: @unchecked Sendable {
     for datagram in item.take.takeOutgoing() { send(datagram, item) }
     let events = item.take.takeEvents()
     if isHandOver, item.take.hasOrders || isLast {
-      var orders = spareOrders.popLast() ?? []
+      var orders = spare.orders.popLast() ?? []
       item.take.takeOrders(into: &orders)
-      batches.append(WriterThread.Batch(job: item.job, orders: orders, isLast: isLast, names: item.names))
+      batches.append(WriterThread.Batch(job: item.job, lane: lane, orders: orders, isLast: isLast, names: item.names))
       item.names.removeAll()
     }
     if !item.hasReportedStart, item.take.hasMedia {
@@ -325,7 +326,7 @@ final class MediaLoop: @unchecked Sendable {
 
   private func flush() {
     guard !batches.isEmpty else { return }
-    writer.submit(&batches, orders: &spareOrders, bytes: &spareBytes)
-    while let bytes = spareBytes.popLast() { pool.give(bytes) }
+    writer.submit(&batches, lane: lane, spare: &spare)
+    while let bytes = spare.bytes.popLast() { pool.give(bytes) }
   }
 }

@@ -22,18 +22,25 @@ final class WriterJob: @unchecked Sendable {
 final class WriterThread: @unchecked Sendable {
   struct Batch {
     var job: WriterJob
+    /// Whose it is: the loop's lane.
+    var lane: Int
     var orders: [TapeOrder]
     var isLast: Bool
     /// Names of participants that joined after the start.
     var names: [(Int, String)]
   }
 
+  /// Storage on its way back to the loop that it came from: with another, one would allocate what the other frees.
+  struct Spare {
+    var orders: [[TapeOrder]] = []
+    var bytes: [[UInt8]] = []
+  }
+
   private struct Shared {
     var batches: [Batch] = []
     var isStopping = false
-    /// Storage on its way back to the loop.
-    var spareOrders: [[TapeOrder]] = []
-    var spareBytes: [[UInt8]] = []
+    /// By lane.
+    var spare: [Spare] = []
   }
 
   private let shared = Mutex(Shared())
@@ -52,8 +59,16 @@ final class WriterThread: @unchecked Sendable {
     thread = WorkerThread(name: name) { [unowned self] in run() }
   }
 
-  /// Hands over ticks of orders and takes back used storage.
-  func submit(_ batches: inout [Batch], orders: inout [[TapeOrder]], bytes: inout [[UInt8]]) {
+  /// Makes a lane for one more loop; answers its number.
+  func addLane() -> Int {
+    shared.withLock { shared in
+      shared.spare.append(Spare())
+      return shared.spare.count - 1
+    }
+  }
+
+  /// Hands over ticks of orders and takes back the lane's used storage where `spare` has none.
+  func submit(_ batches: inout [Batch], lane: Int, spare: inout Spare) {
     shared.withLock { shared in
       if shared.batches.isEmpty {
         swap(&shared.batches, &batches)
@@ -61,8 +76,8 @@ final class WriterThread: @unchecked Sendable {
         shared.batches.append(contentsOf: batches)
         batches.removeAll(keepingCapacity: true)
       }
-      if orders.isEmpty { swap(&orders, &shared.spareOrders) }
-      if bytes.isEmpty { swap(&bytes, &shared.spareBytes) }
+      if spare.orders.isEmpty { swap(&spare.orders, &shared.spare[lane].orders) }
+      if spare.bytes.isEmpty { swap(&spare.bytes, &shared.spare[lane].bytes) }
     }
     waker.wake()
   }
@@ -74,22 +89,25 @@ final class WriterThread: @unchecked Sendable {
     thread?.join()
   }
 
+  private static func giveBack(_ used: inout Spare, to spare: inout Spare) {
+    spare.orders.append(contentsOf: used.orders)
+    spare.bytes.append(contentsOf: used.bytes.prefix(max(0, maximumSpareBytes - spare.bytes.count)))
+    used.orders.removeAll(keepingCapacity: true)
+    used.bytes.removeAll(keepingCapacity: true)
+  }
+
   private func run() {
     var words = [UInt64](repeating: 0, count: 1)
     var batches: [Batch] = []
-    var usedOrders: [[TapeOrder]] = []
-    var usedBytes: [[UInt8]] = []
+    var used: [Spare] = []
     var nextTick = Clocks.now()
     while true {
       let isStopping = shared.withLock { shared in
         swap(&shared.batches, &batches)
-        shared.spareOrders.append(contentsOf: usedOrders)
-        let room = max(0, WriterThread.maximumSpareBytes - shared.spareBytes.count)
-        shared.spareBytes.append(contentsOf: usedBytes.prefix(room))
+        for lane in used.indices { WriterThread.giveBack(&used[lane], to: &shared.spare[lane]) }
+        while used.count < shared.spare.count { used.append(Spare()) }
         return shared.isStopping
       }
-      usedOrders.removeAll(keepingCapacity: true)
-      usedBytes.removeAll(keepingCapacity: true)
       if batches.isEmpty {
         if isStopping { return }
         let hasOpenJobs = !jobs.isEmpty
@@ -102,8 +120,9 @@ final class WriterThread: @unchecked Sendable {
         swap(&orders, &batches[i].orders)
         let job = batches[i].job
         for (participant, name) in batches[i].names { job.tape.name(participant, name) }
-        job.tape.execute(&orders, at: now) { usedBytes.append($0) }
-        usedOrders.append(orders)
+        let lane = batches[i].lane
+        job.tape.execute(&orders, at: now) { used[lane].bytes.append($0) }
+        used[lane].orders.append(orders)
         if batches[i].isLast {
           jobs[ObjectIdentifier(job)] = nil
           job.tape.finish()
