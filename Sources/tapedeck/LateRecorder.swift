@@ -34,6 +34,15 @@ final class LateRecorder: RecorderControl, Sendable {
   func removeSource(_ source: String, from id: String) throws(ControlError) -> JSONValue {
     try recorder().removeSource(source, from: id)
   }
+  func renegotiate(_ offer: String, source: String, of id: String) throws(ControlError) -> JSONValue {
+    try recorder().renegotiate(offer, source: source, of: id)
+  }
+  func takeAnswer(_ answer: String, source: String, of id: String) throws(ControlError) -> JSONValue {
+    try recorder().takeAnswer(answer, source: source, of: id)
+  }
+  func trickle(_ fragment: String, source: String, of id: String) throws(ControlError) -> String? {
+    try recorder().trickle(fragment, source: source, of: id)
+  }
   func folder(_ id: String) throws(ControlError) -> String { try recorder().folder(id) }
   func node() -> JSONValue { opened.withLock { $0 }?.node() ?? ["version": .string(Tapedeck.version), "starting": true] }
   func readiness() -> (ready: Bool, reason: String?) {

@@ -98,11 +98,11 @@ import Control
         "GET is not a method of /v1/recordings/r1/stop; allowed is POST", nil
       ),
       (
-        "PUT", "/v1/recordings/r1/sources/s1/offer", "v=0", 409, "invalidState",
-        "offer: source s1 is of type rtp, and only a webrtc source takes an offer", nil
+        "PUT", "/v1/recordings/r1/sources/s1/offer", #"{"offer":"v=0"}"#, 409, "invalidState",
+        "source s1 is of type rtp, and only a webrtc source is negotiated", nil
       ),
-      ("PUT", "/v1/recordings/r1/sources/s9/offer", "v=0", 404, "notFound", "recording r1 has no source s9", nil),
-      ("PUT", "/v1/recordings/r9/sources/s1/offer", "v=0", 404, "notFound", "there is no recording r9", nil),
+      ("PUT", "/v1/recordings/r1/sources/s9/offer", #"{"offer":"v=0"}"#, 404, "notFound", "recording r1 has no source s9", nil),
+      ("PUT", "/v1/recordings/r9/sources/s1/offer", #"{"offer":"v=0"}"#, 404, "notFound", "there is no recording r9", nil),
       ("GET", "/v1/recordings?rom=x", nil, 400, "invalidField", "rom: there is no such query parameter; did you mean room?", "rom"),
       (
         "GET", "/v1/recordings?x=1", nil, 400, "invalidField",

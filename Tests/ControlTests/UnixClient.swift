@@ -53,7 +53,10 @@ struct Answer {
   func request(_ method: String, _ target: String, _ body: String? = nil, headers: [String] = []) {
     var text = "\(method) \(target) HTTP/1.1\r\nHost: deck\r\n"
     for header in headers { text += header + "\r\n" }
-    if let body { text += "Content-Type: application/json\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)" } else { text += "\r\n" }
+    if !headers.contains(where: { $0.lowercased().hasPrefix("content-type:") }), body != nil {
+      text += "Content-Type: application/json\r\n"
+    }
+    if let body { text += "Content-Length: \(body.utf8.count)\r\n\r\n\(body)" } else { text += "\r\n" }
     send(text)
   }
 
@@ -109,7 +112,7 @@ struct Answer {
   /// A whole answer; the body of one to HEAD is not waited for.
   func answer(toHead: Bool = false) throws -> Answer {
     var answer = try head()
-    if toHead || answer.status == 304 || answer.status < 200 { return answer }
+    if toHead || answer.status == 304 || answer.status == 204 || answer.status < 200 { return answer }
     if answer.headers["transfer-encoding"] == "chunked" {
       while case let chunk = try chunk(), !chunk.isEmpty { answer.body += chunk }
     } else {

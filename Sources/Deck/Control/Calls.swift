@@ -2,8 +2,7 @@ import Ground
 import JSON
 import Recording
 
-/// Turns a request into its answer: every call of control-api.md but those of a `webrtc` source. Knows nothing of sockets; may block for as
-/// long as the recorder does.
+/// Turns a request into its answer: every call of control-api.md. Knows nothing of sockets; may block for as long as the recorder does.
 struct Calls: Sendable {
   let recorder: any RecorderControl
   let state: ServerState
@@ -40,7 +39,10 @@ struct Calls: Sendable {
     case .tracks(let source, let id):
       let tracks = try TrackSpecification.list(json: try request.json())
       return Response(201, json: try recorder.addTracks(tracks, to: id, source: source))
-    case .offer(let source, let id): throw try offerRefusal(source, id)
+    case .offer(let source, let id): return try renegotiate(source, id, request)
+    case .answer(let source, let id):
+      return Response(200, json: try recorder.takeAnswer(try request.sessionDescription("answer"), source: source, of: id))
+    case .candidates(let source, let id): return try trickle(source, id, request)
     case .events(let id): return try events(id, request, query)
     case .file(let id, let path):
       return FileAnswer.make(folder: try recorder.folder(id), path: path, request)
@@ -81,14 +83,22 @@ struct Calls: Sendable {
     }
   }
 
-  /// Why an offer is refused: this version has no `webrtc` sources, so that any source it names is none, or is not there.
-  private func offerRefusal(_ source: String, _ id: String) throws(ControlError) -> ControlError {
-    let sources = try recorder.recording(id)["sources"]?.arrayValue ?? []
-    guard let found = sources.first(where: { $0["id"]?.stringValue == source }) else {
-      return ControlError(.notFound, "recording \(id) has no source \(Shown.cut(source))")
+  /// Answers the source, or to an offer that came as it is, our answer as it is.
+  private func renegotiate(_ source: String, _ id: String, _ request: Request) throws(ControlError) -> Response {
+    let renewed = try recorder.renegotiate(try request.sessionDescription("offer"), source: source, of: id)
+    guard request.mediaType == SDPMediaType.description else { return Response(200, json: renewed) }
+    guard let answer = renewed["answer"]?.stringValue else {
+      throw ControlError(.internal, "the recorder has renegotiated source \(source) without an answer")
     }
-    let type = found["type"]?.stringValue ?? "rtp"
-    return ControlError(.invalidState, "offer: source \(source) is of type \(type), and only a webrtc source takes an offer")
+    return Response(200, text: answer, type: SDPMediaType.description)
+  }
+
+  private func trickle(_ source: String, _ id: String, _ request: Request) throws(ControlError) -> Response {
+    try request.requireType(SDPMediaType.fragment)
+    guard let fragment = try recorder.trickle(try request.sessionText("candidates"), source: source, of: id) else {
+      return Response(204, body: .bytes([]))
+    }
+    return Response(200, text: fragment, type: SDPMediaType.fragment)
   }
 
   private func readiness() -> Response {

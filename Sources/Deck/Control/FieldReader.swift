@@ -37,6 +37,11 @@ struct FieldReader {
     return value
   }
 
+  /// Refuses the first of these fields that is given: each is known, but not in an object like this.
+  func refuse(_ names: [String], _ problem: String) throws(ControlError) {
+    for field in fields where names.contains(field.name) { throw .field(name(field.name), problem) }
+  }
+
   /// Unwraps a field that must be given.
   func require<Value>(_ field: String, _ value: Value?, _ what: String) throws(ControlError) -> Value {
     guard let value else { throw .field(name(field), "this field is required: \(what)") }

@@ -22,6 +22,12 @@ struct Response {
     body = .bytes(bytes)
   }
 
+  /// A text of another media type, which no cache keeps.
+  init(_ status: Int, text: String, type: String) {
+    self.init(status, body: .bytes(Array(text.utf8)))
+    headers = [("Content-Type", type), ("Cache-Control", "no-store")]
+  }
+
   init(_ status: Int, body: Body) {
     self.status = status
     self.body = body

@@ -9,6 +9,8 @@ enum Route: Equatable, Sendable {
   case source(String, recording: String)
   case tracks(source: String, recording: String)
   case offer(source: String, recording: String)
+  case answer(source: String, recording: String)
+  case candidates(source: String, recording: String)
   /// Of one recording, or of all.
   case events(recording: String?)
   /// A file below the recording's folder, by its path's parts.
@@ -45,6 +47,8 @@ enum Route: Equatable, Sendable {
     case ("sources", 2) where !rest[1].isEmpty: self = .source(rest[1], recording: recording)
     case ("sources", 3) where rest[2] == "tracks": self = .tracks(source: rest[1], recording: recording)
     case ("sources", 3) where rest[2] == "offer": self = .offer(source: rest[1], recording: recording)
+    case ("sources", 3) where rest[2] == "answer": self = .answer(source: rest[1], recording: recording)
+    case ("sources", 3) where rest[2] == "candidates": self = .candidates(source: rest[1], recording: recording)
     case ("files", 2...): self = .file(recording: recording, path: Array(rest[1...]))
     case ("hls", 2...): self = .file(recording: recording, path: rest)
     default: return nil
@@ -58,7 +62,8 @@ enum Route: Equatable, Sendable {
     case .recording: ["GET", "HEAD", "DELETE"]
     case .command, .sources, .tracks: ["POST"]
     case .source: ["DELETE"]
-    case .offer: ["PUT"]
+    case .offer, .answer: ["PUT"]
+    case .candidates: ["PATCH"]
     case .events, .file, .node, .health, .readiness, .metrics: ["GET", "HEAD"]
     }
   }

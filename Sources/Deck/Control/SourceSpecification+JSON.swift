@@ -5,18 +5,27 @@ package import Recording
 import SRTP
 
 extension SourceSpecification {
-  /// Reads an `rtp` source: the `source` of a start, or the body of `POST …/sources`, where `path` is empty.
+  /// Reads a source: the `source` of a start, or the body of `POST …/sources`, where `path` is empty.
   package init(json: JSONValue, at path: String = "") throws(ControlError) {
-    if json["type"]?.stringValue == "webrtc" {
-      let field = path.isEmpty ? "type" : "\(path).type"
-      throw .field(field, "\"webrtc\" is not taken by this version; allowed is rtp")
+    let common = ["type", "listenIp"]
+    let fields = try FieldReader(json, at: path, knowing: common + SourceSpecification.rtpFields + WebRTCSpecification.fields)
+    let allowed = "allowed is rtp or webrtc"
+    switch try fields.require("type", fields.string("type", length: 0...64), allowed) {
+    case "rtp":
+      try fields.refuse(WebRTCSpecification.fields, "only a webrtc source has this field, and this one is of type rtp")
+      try self.init(rtp: fields)
+    case "webrtc":
+      try fields.refuse(SourceSpecification.rtpFields, "only an rtp source has this field, and this one is of type webrtc")
+      self.init(tracks: [])
+      webrtc = try WebRTCSpecification(fields)
+      listenIP = try fields.address("listenIp").map { $0.ip }
+    case let other: throw .field(fields.name("type"), "\(Shown.value(.string(other))) is not a known source type; \(allowed)")
     }
-    let fields = try FieldReader(
-      json, at: path, knowing: ["type", "listenIp", "rtcpMux", "bundle", "port", "remote", "srtp", "tracks"])
-    let type = try fields.require("type", fields.string("type", length: 0...64), "allowed is rtp")
-    guard type == "rtp" else {
-      throw .field(fields.name("type"), "\(Shown.value(.string(type))) is not a known source type; allowed is rtp")
-    }
+  }
+
+  private static let rtpFields = ["rtcpMux", "bundle", "port", "remote", "srtp", "tracks"]
+
+  private init(rtp fields: FieldReader) throws(ControlError) {
     let layout = try PortLayout(fields)
     self.init(tracks: try TrackSpecification.list(fields, layout: layout))
     listenIP = try fields.address("listenIp").map { $0.ip }

@@ -1,0 +1,57 @@
+import Ground
+import JSON
+import Recording
+
+extension WebRTCSpecification {
+  /// The fields of a `webrtc` source beside `type` and `listenIp`.
+  static let fields = ["offer", "makeOffer", "participant", "participants", "simulcast", "ice"]
+  /// The most characters of a session description or of a fragment of one; browsers' offers for a large room have some tens of thousands.
+  static let textLimit = 262_144
+
+  init(_ fields: FieldReader) throws(ControlError) {
+    let offer = try fields.string("offer", length: 1...WebRTCSpecification.textLimit)
+    let wanted = try fields.object("makeOffer", knowing: ["audio", "video"])
+    switch (offer, wanted) {
+    case (let offer?, nil): self.init(.offer(offer))
+    case (nil, let wanted?):
+      let audio = try wanted.bool("audio") ?? true
+      let video = try wanted.bool("video") ?? true
+      guard audio || video else {
+        throw .field(wanted.path, "audio and video are both false, but at least one must be true")
+      }
+      self.init(.makeOffer(audio: audio, video: video))
+    case (nil, nil):
+      throw .field(fields.name("offer"), "this field is required: the peer's session description, or makeOffer in its place")
+    case (.some, .some):
+      throw .field(fields.name("makeOffer"), "offer is given too, but only one side makes the offer: give one of the two")
+    }
+    participant = try fields.string("participant", length: 1...256)
+    participants = try WebRTCSpecification.participants(fields)
+    simulcast = try fields.choice("simulcast", Simulcast.self) ?? simulcast
+    ice = try fields.choice("ice", ICEMode.self)
+  }
+
+  private static func participants(_ owner: FieldReader) throws(ControlError) -> [(key: String, participant: String)] {
+    guard let value = owner.value("participants") else { return [] }
+    let path = owner.name("participants")
+    guard let map = value.fields else {
+      throw owner.wrongType("participants", value, needed: "an object of participants by MID or media stream id")
+    }
+    guard map.count <= 256 else { throw .field(path, "it has \(map.count) fields, but at most 256 are allowed") }
+    var out: [(key: String, participant: String)] = []
+    for field in map {
+      guard (1...256).contains(field.name.unicodeScalars.count) else {
+        throw .field(path, "a MID or media stream id has 1 to 256 characters, not \(field.name.unicodeScalars.count)")
+      }
+      let place = "\(path).\(Shown.cut(field.name))"
+      guard let participant = field.value.stringValue else {
+        throw .field(place, "\(field.value.typeName) was given, but a string is needed")
+      }
+      guard (1...256).contains(participant.unicodeScalars.count) else {
+        throw .field(place, "a participant's id has 1 to 256 characters, not \(participant.unicodeScalars.count)")
+      }
+      out.append((field.name, participant))
+    }
+    return out
+  }
+}
