@@ -16,21 +16,15 @@ struct RealPeerTests {
     ["-use_srtp", profile, "-keymatexport", "EXTRACTOR-dtls_srtp", "-keymatexportlen", "\(2 * suite.keyAndSaltBytes)"]
   }
 
-  /// The exporter's output as RFC 5764 §4.2 orders it, put together from our keys.
-  private func exported(_ keys: DTLSKeys, weAreClient: Bool) -> String {
-    let (client, server) = weAreClient ? (keys.ours.exposed, keys.theirs.exposed) : (keys.theirs.exposed, keys.ours.exposed)
-    let n = keys.suite.keyBytes
-    let bytes = client[..<n] + server[..<n] + client[n...] + server[n...]
-    return bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined().uppercased()
-  }
+  private func shown(_ certificate: PeerCertificate) -> [String] { ["-cert", certificate.certificate, "-key", certificate.key] }
 
   private func client(_ endpoint: Endpoint, _ more: [String]) throws -> ToolPeer {
-    try ToolPeer(["s_client", "-dtls1_2", "-connect", "127.0.0.1:\(endpoint.port)"] + more)
+    try ToolPeer("openssl", ["s_client", "-dtls1_2", "-connect", "127.0.0.1:\(endpoint.port)"] + more)
   }
 
   /// A server that has bound its socket, and the port it printed.
   private func server(_ more: [String]) throws -> (ToolPeer, UInt16) {
-    let peer = try ToolPeer(["s_server", "-dtls1_2", "-accept", "127.0.0.1:0", "-verify", "1"] + more)
+    let peer = try ToolPeer("openssl", ["s_server", "-dtls1_2", "-accept", "127.0.0.1:0", "-verify", "1"] + more)
     #expect(peer.prints("ACCEPT 127.0.0.1:"))
     return (peer, try #require(UInt16(peer.value(after: "ACCEPT 127.0.0.1:") ?? "")))
   }
@@ -39,13 +33,13 @@ struct RealPeerTests {
   func `we serve its client: same keys, its data ignored, its end seen`(profile: (String, CryptoSuite), key: PeerCertificate.Key) throws {
     let certificate = try PeerCertificate(key)
     let endpoint = Endpoint()
-    let peer = try client(endpoint, certificate.arguments + srtp(profile.0, profile.1))
+    let peer = try client(endpoint, shown(certificate) + srtp(profile.0, profile.1))
     let session = try DTLSSession(
       identity: Identities.a, role: .server, fingerprints: [OpenSSLTool.fingerprint(certificate.pem, .sha384)])
     #expect(endpoint.drive(session) { !session.isHandshaking })
     let keys = try #require(session.keys)
     #expect(keys.suite == profile.1)
-    #expect(peer.prints("Keying material: \(exported(keys, weAreClient: false))"))
+    #expect(peer.prints("Keying material: \(exported(keys, weAreClient: false).uppercased())"))
     #expect(session.cipherSuite?.hasPrefix("TLS_ECDHE_ECDSA_WITH_") == true)
     try peer.type("hello")
     #expect(endpoint.drive(session) { session.counters.applicationRecords > 0 })
@@ -60,7 +54,7 @@ struct RealPeerTests {
   {
     let certificate = try PeerCertificate(key)
     let endpoint = Endpoint()
-    let (peer, port) = try server(certificate.arguments + srtp(profile.0, profile.1))
+    let (peer, port) = try server(shown(certificate) + srtp(profile.0, profile.1))
     endpoint.aim(at: port)
     let session = try DTLSSession(
       identity: Identities.a, role: .client, fingerprints: [OpenSSLTool.fingerprint(certificate.pem, .sha512)])
@@ -68,7 +62,7 @@ struct RealPeerTests {
     let keys = try #require(session.keys)
     // The server chooses by its own order.
     #expect(keys.suite == (profile.0.contains(":") ? .aesCM80 : profile.1))
-    if !profile.0.contains(":") { #expect(peer.prints("Keying material: \(exported(keys, weAreClient: true))")) }
+    if !profile.0.contains(":") { #expect(peer.prints("Keying material: \(exported(keys, weAreClient: true).uppercased())")) }
     #expect(session.cipherSuite?.hasPrefix("TLS_ECDHE_\(key.rawValue.uppercased())_WITH_") == true)
     try peer.type("hello")
     #expect(endpoint.drive(session) { session.counters.applicationRecords > 0 })
@@ -80,7 +74,7 @@ struct RealPeerTests {
   @Test func `its certificate is not who we were told, and it hears of it`() throws {
     let certificate = try PeerCertificate(.ecdsa)
     let endpoint = Endpoint()
-    let peer = try client(endpoint, certificate.arguments + srtp("SRTP_AES128_CM_SHA1_80", .aesCM80))
+    let peer = try client(endpoint, shown(certificate) + srtp("SRTP_AES128_CM_SHA1_80", .aesCM80))
     let session = try DTLSSession(identity: Identities.a, role: .server, fingerprints: [Identities.stranger.sha256])
     #expect(endpoint.drive(session) { !session.isHandshaking })
     #expect(session.failure == .fingerprintMismatch(try OpenSSLTool.fingerprint(certificate.pem, .sha256)))
@@ -100,7 +94,7 @@ struct RealPeerTests {
   func `without a common SRTP profile there is no session`(offer: [String]) throws {
     let certificate = try PeerCertificate(.ecdsa)
     let endpoint = Endpoint()
-    let peer = try client(endpoint, certificate.arguments + offer)
+    let peer = try client(endpoint, shown(certificate) + offer)
     let session = try DTLSSession(
       identity: Identities.a, role: .server, fingerprints: [OpenSSLTool.fingerprint(certificate.pem, .sha256)])
     #expect(endpoint.drive(session) { !session.isHandshaking })
@@ -112,7 +106,7 @@ struct RealPeerTests {
     let certificate = try PeerCertificate(.ecdsa)
     let endpoint = Endpoint()
     let peer = try ToolPeer(
-      ["s_client", "-dtls1", "-cipher", "DEFAULT:@SECLEVEL=0", "-connect", "127.0.0.1:\(endpoint.port)"] + certificate.arguments)
+      "openssl", ["s_client", "-dtls1", "-cipher", "DEFAULT:@SECLEVEL=0", "-connect", "127.0.0.1:\(endpoint.port)"] + shown(certificate))
     let session = try DTLSSession(
       identity: Identities.a, role: .server, fingerprints: [OpenSSLTool.fingerprint(certificate.pem, .sha256)])
     #expect(endpoint.drive(session) { !session.isHandshaking })
@@ -123,7 +117,7 @@ struct RealPeerTests {
   @Test func `our certificate reads as it should: P-256, self-signed, from a day before to a year after`() throws {
     let certificate = try PeerCertificate(.ecdsa)
     let endpoint = Endpoint()
-    let peer = try client(endpoint, certificate.arguments + ["-showcerts"] + srtp("SRTP_AES128_CM_SHA1_80", .aesCM80))
+    let peer = try client(endpoint, shown(certificate) + ["-showcerts"] + srtp("SRTP_AES128_CM_SHA1_80", .aesCM80))
     let session = try DTLSSession(
       identity: Identities.a, role: .server, fingerprints: [OpenSSLTool.fingerprint(certificate.pem, .sha256)])
     #expect(endpoint.drive(session) { session.keys != nil })
@@ -138,5 +132,61 @@ struct RealPeerTests {
     }
     #expect(read.contains("notBefore=" + date(-1)))
     #expect(read.contains("notAfter=" + date(366)))
+  }
+}
+
+/// The exporter's output as RFC 5764 §4.2 orders it, in hexadecimal, put together from our keys.
+private func exported(_ keys: DTLSKeys, weAreClient: Bool) -> String {
+  let (client, server) = weAreClient ? (keys.ours.exposed, keys.theirs.exposed) : (keys.theirs.exposed, keys.ours.exposed)
+  let n = keys.suite.keyBytes
+  let bytes = client[..<n] + server[..<n] + client[n...] + server[n...]
+  return bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+}
+
+/// Against GnuTLS' command-line tools, over UDP: a stack that shares no code with ours.
+@Suite(.enabled(if: OpenSSLTool.hasGnuTLS, "the commands of openssl and gnutls-bin are not installed"), .serialized)
+struct GnuTLSTests {
+  private func arguments(_ certificate: PeerCertificate, _ port: UInt16) -> [String] {
+    [
+      "--udp", "-p", "\(port)", "--x509certfile", certificate.certificate, "--x509keyfile", certificate.key, "--srtp-profiles",
+      "SRTP_AES128_CM_HMAC_SHA1_80", "--keymatexport", "EXTRACTOR-dtls_srtp", "--keymatexportsize", "60",
+    ]
+  }
+
+  @Test(arguments: PeerCertificate.Key.allCases) func `we serve its client: same keys, its data ignored, its end seen`(
+    key: PeerCertificate.Key
+  ) throws {
+    let certificate = try PeerCertificate(key)
+    let endpoint = Endpoint()
+    let peer = try ToolPeer("gnutls-cli", arguments(certificate, endpoint.port) + ["--insecure", "127.0.0.1"])
+    let session = try DTLSSession(
+      identity: Identities.a, role: .server, fingerprints: [OpenSSLTool.fingerprint(certificate.pem, .sha256)])
+    #expect(endpoint.drive(session) { !session.isHandshaking })
+    let keys = try #require(session.keys)
+    #expect(keys.suite == .aesCM80)
+    #expect(peer.prints("Key material: \(exported(keys, weAreClient: false))"))
+    #expect(peer.prints("Handshake was completed"))
+    try peer.type("hello")
+    #expect(endpoint.drive(session) { session.counters.applicationRecords > 0 })
+    #expect(session.counters.applicationBytes == 6)
+    try peer.endInput()
+    #expect(endpoint.drive(session) { session.isClosed })
+  }
+
+  @Test(arguments: PeerCertificate.Key.allCases) func `we are the client of its server, which asks for a cookie first`(
+    key: PeerCertificate.Key
+  ) throws {
+    let certificate = try PeerCertificate(key)
+    // A port that was free a moment ago: the server takes none of its own choice.
+    let port = Endpoint().port
+    let peer = try ToolPeer("gnutls-serv", arguments(certificate, port) + ["--require-client-cert", "--echo"])
+    #expect(peer.prints("IPv4 0.0.0.0 port \(port)...done"))
+    let endpoint = Endpoint()
+    endpoint.aim(at: port)
+    let session = try DTLSSession(
+      identity: Identities.a, role: .client, fingerprints: [OpenSSLTool.fingerprint(certificate.pem, .sha256)])
+    #expect(endpoint.drive(session) { !session.isHandshaking })
+    #expect(try #require(session.keys).suite == .aesCM80)
+    #expect(session.cipherSuite?.hasPrefix("TLS_ECDHE_\(key.rawValue.uppercased())_WITH_") == true)
   }
 }

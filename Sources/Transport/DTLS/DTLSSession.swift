@@ -121,6 +121,8 @@ package final class DTLSSession {
     let now = pass(time)
     guard let connection, let deadline = connection.deadline, deadline <= now else { return }
     follow(connection.handleTimeout(at: now))
+    // A program that links OpenSSL without our clock would ask for the same moment forever.
+    if let left = nextDeadline, left <= now { end(.failed(.library("OpenSSL does not go by the given time"))) }
   }
 
   // Commands
