@@ -167,6 +167,18 @@ func clusterOffsets(_ file: TestFile) -> [Int] {
     #expect(throws: WebMRecoveryError.unreadable(offset: 0)) { try WebMRecovery.plan(length: 10_000) { _, _ in nil } }
   }
 
+  /// Damage has written a part of the header again behind it: no seek head must go over what stands between.
+  @Test func aHeaderWithSomethingTwiceIsRefused() throws {
+    let header = try webM(TestMedia.bothFormats, [], finish: false).bytes
+    // Where the Info and Tracks elements begin.
+    let places = try [[0x15, 0x49, 0xa9, 0x66], [0x16, 0x54, 0xae, 0x6b] as [UInt8]].map { id in
+      try #require(header.indices.dropLast(3).first { header[$0..<$0 + 4].elementsEqual(id) })
+    }
+    for place in places {
+      #expect(throws: WebMRecoveryError.foreignLayout) { try self.plan(TestFile(bytes: header + header[place...])) }
+    }
+  }
+
   @Test func aFileWithoutFramesIsEndedAndSaysSo() throws {
     let (file, plan) = try recover(try webM(TestMedia.bothFormats, [], finish: false))
     #expect(plan.facts.clusters == 0)

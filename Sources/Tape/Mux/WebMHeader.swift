@@ -61,10 +61,13 @@ struct WebMHeader {
       case MatroskaID.void: break
       case MatroskaID.seekHead: readSeekHead(bytes, payload)
       case MatroskaID.info:
+        // Once, and first: the space before it is what a seek head will fill.
+        guard infoOffset == 0, tracks.isEmpty else { throw .foreignLayout }
         infoOffset = start
         seekHeadSpace = segmentStart..<start
         try readInfo(bytes, payload)
       case MatroskaID.tracks:
+        guard tracks.isEmpty else { throw .foreignLayout }
         tracksOffset = start
         for (entry, fields) in MatroskaChildren(bytes, in: payload) where entry.id == MatroskaID.trackEntry {
           tracks.append(try WebMHeader.track(bytes, fields, at: fields.lowerBound - entry.headLength))
