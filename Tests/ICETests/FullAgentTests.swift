@@ -148,4 +148,44 @@ import Testing
       #expect(sent.map(\.to) == (isAnswered ? [0, 1, 2] : [0, 2, 1]).map { candidates[$0].address })
     }
   }
+
+  /// A late answer to an earlier check of the pair says nothing about the nomination.
+  @Test func aNominationIsSentUntilItIsAnswered() throws {
+    let box = try agent(role: .controlling)
+    let first = try Answer(box.drain()[0])
+    box.receive(
+      Message(username: "mine:yours", controlled: 5, password: Self.ours).bytes(), from: Sample.there, to: Sample.here, at: at(60))
+    let second = try Answer(#require(box.drain().last))
+    box.receive(answer(to: first), from: Sample.there, to: Sample.here, at: at(100))
+    let nomination = try Answer(#require(box.drain().last))
+    #expect(nomination.message.hasUseCandidate && !second.message.hasUseCandidate)
+    box.receive(answer(to: second), from: Sample.there, to: Sample.here, at: at(110))
+    #expect(box.pair?.isNominated == false)
+    box.agent.advance(to: at(600))
+    #expect(box.drain().map(\.bytes) == [nomination.bytes])
+    box.receive(answer(to: nomination), from: Sample.there, to: Sample.here, at: at(610))
+    #expect(box.pair?.isNominated == true)
+  }
+
+  @Test func aFailedPairMakesRoom() throws {
+    var configuration = Sample.full([Sample.here], role: .controlled)
+    configuration.maximumPairs = 2
+    let box = try AgentBox(configuration, credentials: ICECredentials(usernameFragment: "mine", password: Self.ours))
+    let places = (1...4).map { address("198.51.100.\($0)", 1) }
+    let candidates = places.enumerated().map { i, place in
+      ICECandidate(foundation: "\(i)", priority: UInt32(400 - i * 100), address: place, type: .host)
+    }
+    try box.agent.setRemote(
+      credentials: ICECredentials(usernameFragment: "yours", password: Self.theirs), candidates: Array(candidates[..<2]), at: .zero)
+    let check = try Answer(box.drain()[0])
+    // Worse than both, and none has failed: there is no room.
+    box.agent.addRemoteCandidate(candidates[2], at: .zero)
+    #expect(box.counters.pairsRefused == 1)
+    box.receive(answer(to: check, error: 500), from: places[0], to: Sample.here, at: at(10))
+    box.agent.addRemoteCandidate(candidates[3], at: at(20))
+    #expect(box.counters.pairsDisplaced == 1 && box.counters.pairsRefused == 1)
+    box.agent.advance(to: at(50))
+    box.agent.advance(to: at(100))
+    #expect(box.drain().map(\.to) == [places[1], places[3]])
+  }
 }
