@@ -1,6 +1,7 @@
 import Client
 import Control
 import Glibc
+import Ground
 import JSON
 import Loop
 import Recording
@@ -31,7 +32,10 @@ enum Serve {
       [
         JSONField("version", .string(Tapedeck.version)), JSONField("control", .string(settings.control)),
         JSONField("root", .string(settings.recorder.root)),
-      ])
+      ] + (server.networkAddress.map { [JSONField("listen", .string($0.description))] } ?? []))
+    if settings.listen != nil, settings.tokens.isEmpty {
+      logger.warning("the API on TCP takes orders from every user of this machine: listenInsecure is set and there are no tokens")
+    }
     let signal = signals.wait()
     logger.info("stopping", [JSONField("signal", .string(signal))])
     recorder.shutDown()
@@ -44,7 +48,7 @@ enum Serve {
     // The socket's lock comes first: a second daemon must not touch the recordings of the first.
     let later = LateRecorder()
     let server = try ControlServer(
-      ControlServerConfiguration(path: settings.control, group: settings.controlGroup), recorder: later,
+      settings.server, recorder: later,
       log: { record in
         logger.debug(
           "request",

@@ -1,12 +1,20 @@
 import Client
+import Control
 import Ground
 import JSON
 import Loop
+import Recording
 
 /// What `tapedeck serve` runs with: the configuration file, environment variables over it, flags over both.
 struct ServeSettings {
   var control: String
   var controlGroup: String?
+  /// Where the API is served on TCP too.
+  var listen: SocketAddress?
+  var listenInsecure = false
+  var tokens: [AccessToken] = []
+  var cors = CORSConfiguration()
+  var whip = WHIPConfiguration()
   var recorder: RecorderConfiguration
   var logLevel = LogLevel.info
   var logFormat = Logger.Format.text
@@ -23,6 +31,9 @@ struct ServeSettings {
     if let path = parsed.text("config") { try read(path, console) }
     if let value = parsed.text("control") { control = value }
     if let value = parsed.text("control-group") { controlGroup = value }
+    if let value = parsed.endpoint("listen") { listen = value }
+    if let value = parsed.choice("listen-insecure") { listenInsecure = value }
+    if let path = parsed.text("tokens-file") { tokens = try ServeSettings.tokens(ServeSettings.json(path, console), at: path, console) }
     if let value = parsed.text("root") { recorder.root = value }
     if let range = parsed.portRange("port-range") { recorder.portRange = PortRange(first: range.lowerBound, last: range.upperBound) }
     if let value = parsed.text("listen-ip") { recorder.listenIP = value }
@@ -35,31 +46,79 @@ struct ServeSettings {
 
   private static let fields = [
     "control", "controlGroup", "root", "portRange", "listenIp", "announceIp", "maxRecordings", "threads", "logLevel", "logFormat",
+    "listen", "listenInsecure", "tokens", "cors", "whip",
   ]
 
-  private mutating func read(_ path: String, _ console: SystemConsole) throws(Invalid) {
+  /// How the control API is served.
+  var server: ControlServerConfiguration {
+    var configuration = ControlServerConfiguration(path: control, group: controlGroup)
+    configuration.network = listen.map { .init(address: $0, isInsecure: listenInsecure) }
+    configuration.tokens = tokens
+    configuration.cors = cors
+    configuration.whip = whip
+    return configuration
+  }
+
+  private static func json(_ path: String, _ console: SystemConsole) throws(Invalid) -> JSONValue {
     let bytes: [UInt8]
     do {
       bytes = try console.readFile(path)
     } catch {
       throw Invalid(message: error.message)
     }
-    let json: JSONValue
     do {
-      json = try JSONValue(parsing: bytes, json5: true)
+      return try JSONValue(parsing: bytes, json5: true)
     } catch {
       throw Invalid(message: "\(path): \(error.message)")
     }
+  }
+
+  /// The tokens of a list; `path` is the list's place in messages. No message quotes a token.
+  private static func tokens(_ json: JSONValue, at path: String, _ console: SystemConsole) throws(Invalid) -> [AccessToken] {
+    do throws(ControlError) {
+      return try AccessToken.list(json: json, at: path) { file throws(ControlError) in
+        do throws(InputError) {
+          return try console.readFile(file)
+        } catch {
+          throw ControlError(.invalidField, error.message)
+        }
+      }
+    } catch {
+      throw Invalid(message: error.message)
+    }
+  }
+
+  private mutating func read(_ path: String, _ console: SystemConsole) throws(Invalid) {
+    let json = try ServeSettings.json(path, console)
     guard let fields = json.fields else { throw Invalid(message: "\(path): an object is needed, not \(json.typeName)") }
     for field in fields {
       guard ServeSettings.fields.contains(field.name) else {
         throw Invalid(message: "\(path): unknown field \(field.name); known are \(ServeSettings.fields.joined(separator: ", "))")
       }
-      try apply(field, path)
+      try apply(field, path, console)
     }
   }
 
-  private mutating func apply(_ field: JSONField, _ path: String) throws(Invalid) {
+  /// What the rooms below read by themselves; false: another field.
+  private mutating func applyAccess(_ field: JSONField, _ path: String, _ console: SystemConsole) throws(Invalid) -> Bool {
+    if field.name == "tokens" {
+      tokens = try ServeSettings.tokens(field.value, at: "\(path): tokens", console)
+      return true
+    }
+    do throws(ControlError) {
+      switch field.name {
+      case "cors": cors = try CORSConfiguration(json: field.value, at: "cors")
+      case "whip": whip = try WHIPConfiguration(json: field.value, at: "whip")
+      default: return false
+      }
+    } catch {
+      throw Invalid(message: "\(path): \(error.message)")
+    }
+    return true
+  }
+
+  private mutating func apply(_ field: JSONField, _ path: String, _ console: SystemConsole) throws(Invalid) {
+    if try applyAccess(field, path, console) { return }
     func wrong(_ allowed: String) -> Invalid {
       Invalid(message: "\(path): \(field.name): \(field.value.text()) is not \(allowed)")
     }
@@ -68,6 +127,10 @@ struct ServeSettings {
       let most: Int64 = field.name == "threads" ? 1_024 : 1_000_000
       guard let number = field.value.integerValue, number >= 1, number <= most else { throw wrong("a whole number from 1 to \(most)") }
       if field.name == "threads" { recorder.threads = Int(number) } else { recorder.maxRecordings = Int(number) }
+      return
+    case "listenInsecure":
+      guard let value = field.value.boolValue else { throw wrong("true or false") }
+      listenInsecure = value
       return
     default: break
     }
@@ -82,6 +145,9 @@ struct ServeSettings {
     case "listenIp", "announceIp":
       guard SocketAddress(ip: text, port: 0) != nil else { throw wrong("an IP address") }
       if field.name == "listenIp" { recorder.listenIP = text } else { recorder.announceIP = text }
+    case "listen":
+      guard let address = ValueKind.endpoint(text) else { throw wrong("an address and port, IP:PORT") }
+      listen = address
     case "logLevel":
       guard let level = LogLevel(name: text) else { throw wrong("error, warning, info or debug") }
       logLevel = level

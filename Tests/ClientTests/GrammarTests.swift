@@ -179,7 +179,7 @@ private func refusal(_ line: String, _ environment: [String: String] = [:]) -> S
     #expect(
       Set(serve.flags.map(\.long)) == [
         "control", "root", "config", "port-range", "listen-ip", "announce-ip", "control-group", "max-recordings", "threads", "log-level",
-        "log-format",
+        "log-format", "listen", "tokens-file", "listen-insecure",
       ])
   }
 

@@ -99,10 +99,14 @@ final class FakeRecorder: RecorderControl, @unchecked Sendable {
     }
     var id: String
     var room: String
+    var startedBy: String?
     var status = "starting"
     var sources: [Source]
     var json: JSONValue {
-      ["id": .string(id), "room": .string(room), "status": .string(status), "sources": .array(sources.map(\.json))]
+      [
+        "id": .string(id), "room": .string(room), "startedBy": JSONValue(startedBy), "status": .string(status),
+        "sources": .array(sources.map(\.json)),
+      ]
     }
   }
 
@@ -159,6 +163,7 @@ final class FakeRecorder: RecorderControl, @unchecked Sendable {
     last = specification
     let id = "r\(order.count + 1)"
     insert(id, room: specification.room, source: try make(specification.source, id: "s1"))
+    known[id]?.startedBy = specification.startedBy
     return try find(id)
   }
   func recording(_ id: String) throws(ControlError) -> JSONValue { try answer("show", id) }

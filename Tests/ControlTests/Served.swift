@@ -41,6 +41,15 @@ final class Served: Sendable {
     client.request(method, target, body, headers: headers)
     return try client.answer(toHead: method == "HEAD")
   }
+  /// One request over TCP, with a bearer token where one is given.
+  func askOverTCP(
+    _ method: String, _ target: String, _ body: String? = nil, token: String? = nil, headers: [String] = []
+  ) throws -> Answer {
+    guard let address = server.networkAddress else { throw CocoaError(.fileNoSuchFile) }
+    let client = try UnixClient(address)
+    client.request(method, target, body, headers: headers + (token.map { ["Authorization: Bearer \($0)"] } ?? []))
+    return try client.answer(toHead: method == "HEAD")
+  }
   /// Puts a file where the recorder says that a recording's files are.
   func write(_ path: String, _ bytes: [UInt8]) throws {
     let url = URL(fileURLWithPath: recorder.folderPath + "/" + path)

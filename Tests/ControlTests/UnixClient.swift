@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Ground
 import JSON
 
 /// What a server answered.
@@ -16,7 +17,7 @@ struct Answer {
   var errorField: String? { json["error"]?["field"]?.stringValue }
 }
 
-/// A client that says exactly the bytes it is told, over one connection to a Unix socket.
+/// A client that says exactly the bytes it is told, over one connection to a Unix socket or to a TCP port.
 @safe final class UnixClient {
   struct Failure: Error { var what: String }
   let descriptor: Int32
@@ -37,6 +38,29 @@ struct Answer {
     }
     if result != 0 { throw Failure(what: "connect: errno \(errno)") }
   }
+  /// Over TCP to a loopback address.
+  init(_ address: SocketAddress) throws {
+    descriptor = socket(address.isIPv4 ? AF_INET : AF_INET6, Int32(SOCK_STREAM.rawValue), 0)
+    var patience = timeval(tv_sec: 30, tv_usec: 0)
+    unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+    var v4 = sockaddr_in()
+    v4.sin_family = sa_family_t(AF_INET)
+    v4.sin_port = address.port.bigEndian
+    v4.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+    var v6 = sockaddr_in6()
+    v6.sin6_family = sa_family_t(AF_INET6)
+    v6.sin6_port = address.port.bigEndian
+    v6.sin6_addr = in6addr_loopback
+    let descriptor = descriptor
+    func join<Address>(_ address: inout Address) -> Int32 {
+      unsafe withUnsafePointer(to: &address) { pointer in
+        unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+          unsafe connect(descriptor, $0, socklen_t(MemoryLayout<Address>.size))
+        }
+      }
+    }
+    if (address.isIPv4 ? join(&v4) : join(&v6)) != 0 { throw Failure(what: "connect: errno \(errno)") }
+  }
   deinit { close(descriptor) }
 
   func send(_ text: String) { send(Array(text.utf8)) }
@@ -50,6 +74,7 @@ struct Answer {
     }
     return true
   }
+  /// One request whole; with a body and no type among the headers, it is JSON.
   func request(_ method: String, _ target: String, _ body: String? = nil, headers: [String] = []) {
     var text = "\(method) \(target) HTTP/1.1\r\nHost: deck\r\n"
     for header in headers { text += header + "\r\n" }

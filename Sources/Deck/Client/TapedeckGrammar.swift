@@ -5,7 +5,7 @@ package enum TapedeckGrammar {
     Grammar(
       program: "tapedeck", version: version, summary: "Tapedeck records what an SFU forwards.",
       commands: [
-        start, stop, pause, resume, cancel, list, show, watch, delete, status, node, serve, replay, inspect, completion, help,
+        start, answer, stop, pause, resume, cancel, list, show, watch, delete, status, node, serve, replay, inspect, completion, help,
         versionCommand,
       ])
   }
@@ -27,12 +27,15 @@ package enum TapedeckGrammar {
     "start", "Start a recording and print where to send the media", group: recordings,
     usage: [
       "--room ROOM (--audio PT[:SSRC] | --video PT[:SSRC] | --track SPEC)... [flags]",
+      "--room ROOM (--offer FILE | --make-offer) [flags]",
       "--file FILE [flags]",
     ],
     details: [
       "The answer comes when the sockets are bound: what is sent from then on is on tape.",
       "SPEC is a list of name=value pairs: participant, codec, pt, and if need be ssrc, kind, clock-rate, channels, port, remote (IP:PORT), "
         + "rtx-pt and rtx-ssrc. --audio is Opus and --video is VP8 of the one --participant.",
+      "With --offer, a WebRTC peer's session description is taken and our answer printed; with --make-offer our offer is printed, and the "
+        + "peer's answer goes to 'answer'. The recording's and the source's id are then said on standard error.",
     ],
     flags: [
       .value("file", "FILE", .file, "Read the API's JSON from a file, or from standard input with '-'", short: "f"),
@@ -40,6 +43,14 @@ package enum TapedeckGrammar {
       .value("audio", "PT[:SSRC]", .text, "An Opus track, by payload type", short: "a", repeatable: true),
       .value("video", "PT[:SSRC]", .text, "A VP8 track, by payload type", short: "v", repeatable: true),
       .value("track", "SPEC", .text, "A track in full, as in participant=ada,codec=opus,pt=111,ssrc=1111", short: "t", repeatable: true),
+      .value("offer", "FILE", .file, "A WebRTC peer's offer (SDP), or '-' for standard input"),
+      .toggle("make-offer", "Offer to receive from a WebRTC peer"),
+      .value("receive", "KINDS", .choice(["audio", "video", "both"]), "With --make-offer: what to offer to receive", default: "both"),
+      .value(
+        "map", "KEY=ID", .text, "With --offer or --make-offer: whose a MID or media stream id is", repeatable: true),
+      .value(
+        "simulcast", "LAYERS", .choice(["highest", "all", "off"]), "With --offer or --make-offer: the layers to record", default: "highest"),
+      .value("ice", "MODE", .choice(["lite", "full"]), "With --offer or --make-offer: how ICE is done", default: "what the peer needs"),
       .value("participant", "ID[=NAME]", .text, "A participant and the name to show", short: "p", default: "main", repeatable: true),
       .value("listen-ip", "IP", .ip, "The address to bind", default: "the daemon's"),
       .value("port", "PORT", .integer(1...65_535), "The port to bind", default: "one of the daemon's range"),
@@ -70,8 +81,15 @@ package enum TapedeckGrammar {
     examples: [
       "tapedeck start --room algebra-101 --audio 111 --video 96",
       "tapedeck start --room algebra-101 --no-bundle --track participant=ada,codec=opus,pt=111,ssrc=1111,port=5004",
+      "tapedeck start --room algebra-101 --participant ada --offer offer.sdp > answer.sdp",
       "tapedeck start --file spec.json --quiet",
     ])
+
+  private static let answer = Command(
+    "answer", "Give a WebRTC source its peer's answer to our offer", group: recordings,
+    details: ["SOURCE is the id that 'start --make-offer' said. FILE may be '-' for standard input.", abbreviation],
+    flags: [json, control],
+    positionals: [Positional("ID", .recording), Positional("SOURCE", .text), Positional("FILE", .file)])
 
   private static let stop = Command(
     "stop", "Stop recordings and wait until their files are final", group: recordings, details: [abbreviation],
@@ -156,6 +174,13 @@ package enum TapedeckGrammar {
         default: "the one that is bound"),
       .value(
         "control-group", "GROUP", .text, "The group that may use the control socket", environment: "TAPEDECK_CONTROL_GROUP"),
+      .value(
+        "listen", "IP:PORT", .endpoint, "Serve the control API and WHIP on TCP too", environment: "TAPEDECK_LISTEN",
+        default: "the control socket only"),
+      .value(
+        "tokens-file", "FILE", .file, "The bearer tokens of the API on TCP, a JSON5 list", environment: "TAPEDECK_TOKENS_FILE"),
+      .toggle(
+        "listen-insecure", "Serve a loopback address without tokens", environment: "TAPEDECK_LISTEN_INSECURE"),
       .value(
         "max-recordings", "N", .integer(1...1_000_000), "Refuse more than so many at a time",
         environment: "TAPEDECK_MAX_RECORDINGS"),

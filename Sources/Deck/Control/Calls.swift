@@ -6,6 +6,9 @@ import Recording
 struct Calls: Sendable {
   let recorder: any RecorderControl
   let state: ServerState
+  let access: Access
+  let cors: CORSConfiguration
+  let whip: WHIPEndpoint
   let eventStreamLimit: Int
   let eventKeepAlive: TimeSpan
 
@@ -13,23 +16,62 @@ struct Calls: Sendable {
     guard let segments = request.target.segments, let route = Route(segments) else {
       return Response(ControlError(.notFound, "there is no such path: \(Shown.cut(request.target.path))"))
     }
-    guard route.methods.contains(request.method) else {
-      let allowed = route.methods.joined(separator: ", ")
-      let message = "\(Shown.cut(request.method)) is not a method of \(Shown.cut(request.target.path)); allowed is \(allowed)"
-      return Response(ControlError(.methodNotAllowed, message)).with("Allow", allowed)
-    }
+    // A browser asks before it has a token to show.
+    if request.method == "OPTIONS" { return cors.options(route, request) }
     do throws(ControlError) {
+      let caller = try access.caller(request, route)
+      try checkOrigin(request, route)
+      guard route.methods.contains(request.method) else {
+        let allowed = route.methods.joined(separator: ", ")
+        let message = "\(Shown.cut(request.method)) is not a method of \(Shown.cut(request.target.path)); allowed is \(allowed)"
+        return Response(ControlError(.methodNotAllowed, message)).with("Allow", route.allow)
+      }
+      try checkRooms(caller, route)
       let query = try QueryReader(request.target, knowing: route.parameters(method: request.method))
-      return try answer(route, request, query)
+      return try answer(route, request, query, caller)
     } catch {
-      return Response(error)
+      let response = route.isWHIP ? WHIPEndpoint.refusal(error) : Response(error)
+      return Access.challenge(error, request).map { response.with("WWW-Authenticate", $0) } ?? response
     }
   }
 
-  private func answer(_ route: Route, _ request: Request, _ query: QueryReader) throws(ControlError) -> Response {
+  /// What needs no body to be refused: a caller who may not ask need not send one.
+  func earlyRefusal(_ request: Request) -> Response? {
+    guard request.method != "OPTIONS", let route = request.target.segments.flatMap({ Route($0) }) else { return nil }
+    do throws(ControlError) {
+      _ = try access.caller(request, route)
+      return nil
+    } catch {
+      let response = Response(error)
+      return Access.challenge(error, request).map { response.with("WWW-Authenticate", $0) } ?? response
+    }
+  }
+
+  /// Where no token is asked for, a web page that happens to be open on the machine must not be able to give orders.
+  private func checkOrigin(_ request: Request, _ route: Route) throws(ControlError) {
+    guard request.door == .network, access.isOpen, let origin = request.headers["Origin"], cors.allowed(origin, route) == nil else {
+      return
+    }
+    throw ControlError(.forbidden, "Origin: \(Shown.cut(origin)) is not one that the configuration's cors allows", field: "Origin")
+  }
+
+  /// Holds a token to its rooms, where the call names a recording, and keeps it from what is the whole node's.
+  private func checkRooms(_ caller: Access.Caller, _ route: Route) throws(ControlError) {
+    guard caller.rooms != nil else { return }
     switch route {
-    case .recordings where request.method == "POST": return try start(request)
-    case .recordings: return try list(query)
+    case .events(nil), .metrics: throw ControlError(.forbidden, "this token is for some rooms only, and this call is about all")
+    default: break
+    }
+    guard let id = route.recording else { return }
+    try caller.require(room: try recorder.recording(id)["room"]?.stringValue ?? "")
+  }
+
+  private func answer(
+    _ route: Route, _ request: Request, _ query: QueryReader, _ caller: Access.Caller
+  ) throws(ControlError) -> Response {
+    switch route {
+    case .recordings where request.method == "POST": return try start(request, caller)
+    case .recordings: return try list(query, caller)
     case .recording(let id) where request.method == "DELETE": return Response(200, json: try recorder.delete(id))
     case .recording(let id): return Response(200, json: try recorder.recording(id))
     case .command(let command, let id): return Response(200, json: try run(command, id, request, query))
@@ -46,6 +88,9 @@ struct Calls: Sendable {
     case .events(let id): return try events(id, request, query)
     case .file(let id, let path):
       return FileAnswer.make(folder: try recorder.folder(id), path: path, request)
+    case .publish(let room): return try whip.publish(room: room, participant: query["participant"], request)
+    case .session(let id, let room) where request.method == "PATCH": return try whip.patch(id, room: room, request)
+    case .session(let id, let room): return try whip.end(id, room: room)
     case .node: return Response(200, json: recorder.node())
     case .health: return Response(200, json: ["status": "ok"])
     case .readiness: return readiness()
@@ -55,14 +100,23 @@ struct Calls: Sendable {
     }
   }
 
-  private func start(_ request: Request) throws(ControlError) -> Response {
-    let recording = try recorder.start(RecordingSpecification(json: try request.json()))
+  private func start(_ request: Request, _ caller: Access.Caller) throws(ControlError) -> Response {
+    let specification = try RecordingSpecification(json: try request.json())
+    try caller.require(room: specification.room)
+    let recording = try recorder.start(specification)
     let response = Response(201, json: recording)
     return recording["id"]?.stringValue.map { response.with("Location", "/v1/recordings/\($0)") } ?? response
   }
 
-  private func list(_ query: QueryReader) throws(ControlError) -> Response {
-    let wanted = try query.recordings()
+  private func list(_ query: QueryReader, _ caller: Access.Caller) throws(ControlError) -> Response {
+    var wanted = try query.recordings()
+    if let rooms = caller.rooms {
+      guard let room = wanted.room ?? (rooms.count == 1 ? rooms[0] : nil) else {
+        throw ControlError(.forbidden, "this token is for some rooms only: say which with ?room=", field: "room")
+      }
+      try caller.require(room: room)
+      wanted.room = room
+    }
     let (page, total) = try recorder.recordings(wanted)
     let pagination: JSONValue = .object([
       JSONField("limit", JSONValue(wanted.limit)), JSONField("offset", JSONValue(wanted.offset)),

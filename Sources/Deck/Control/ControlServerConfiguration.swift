@@ -1,6 +1,6 @@
 package import Ground
 
-/// How the control socket is served.
+/// How the control API is served.
 package struct ControlServerConfiguration: Sendable {
   /// The socket's path, at most 107 bytes. Its folder is made if it is missing.
   package var path: String
@@ -17,6 +17,25 @@ package struct ControlServerConfiguration: Sendable {
   package var eventKeepAlive = TimeSpan.seconds(15)
   /// How long `stop` waits for answers under way.
   package var drain = TimeSpan.seconds(2)
+
+  /// Serves the same API on TCP too.
+  package var network: NetworkConfiguration?
+  /// What opens the API on TCP. The Unix socket's own permissions are enough for it.
+  package var tokens: [AccessToken] = []
+  package var cors = CORSConfiguration()
+  package var whip = WHIPConfiguration()
+
+  /// Where the API listens on TCP.
+  package struct NetworkConfiguration: Sendable {
+    /// Port 0 lets the system choose one.
+    package var address: SocketAddress
+    /// Serve without tokens, which is taken for a loopback address only.
+    package var isInsecure: Bool
+    package init(address: SocketAddress, isInsecure: Bool = false) {
+      self.address = address
+      self.isInsecure = isInsecure
+    }
+  }
 
   package init(path: String, group: String? = nil) {
     self.path = path

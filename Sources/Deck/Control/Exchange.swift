@@ -21,6 +21,7 @@ import Synchronization
   private init(_ context: HTTPContext, target: Target) {
     self.context = context
     request = Request(method: "", target: target)
+    request.door = context.door
   }
 
   /// Called with the first line of each request, before its headers: the answer is what the later callbacks get.
@@ -96,6 +97,7 @@ import Synchronization
       return Response(ControlError(.atCapacity, "all \(context.bounds.connections) connections of this node are taken"))
     }
     if context.state.isStopping { return Response(Exchange.stopping) }
+    if let refusal = context.calls.earlyRefusal(request) { return refusal }
     guard let length = request.headers["Content-Length"], Int(length) ?? .max > context.bounds.bodyBytes else { return nil }
     return Response(bodyTooLarge)
   }
@@ -103,7 +105,7 @@ import Synchronization
   /// A body of unknown length has become too large. libmicrohttpd takes no answer before such a body's end, which may never come: the
   /// answer is written to the connection directly, where nothing else was written for this request, and the connection closed.
   private func refuseBody(_ connection: OpaquePointer) -> MHD_Result {
-    let response = Response(bodyTooLarge)
+    let response = context.calls.cors.finish(Response(bodyTooLarge), request)
     guard case .bytes(let body) = response.body else { return .NO }
     status = response.status
     bodyBytes = Int64(body.count)
@@ -116,7 +118,8 @@ import Synchronization
     return .NO
   }
 
-  private func answer(_ response: Response, on connection: OpaquePointer) -> MHD_Result {
+  private func answer(_ answer: Response, on connection: OpaquePointer) -> MHD_Result {
+    let response = context.calls.cors.finish(answer, request)
     phase = .answered
     request.body = []
     guard let handle = unsafe makeResponse(response, connection) else { return .NO }

@@ -5,13 +5,22 @@ import Recording
 struct Request: Sendable {
   /// The headers that any call looks at; all others are not kept.
   static let headerNames = [
-    "Content-Type", "Content-Length", "Range", "If-Range", "If-None-Match", "If-Modified-Since", "Last-Event-ID",
+    "Content-Type", "Content-Length", "Range", "If-Range", "If-None-Match", "If-Modified-Since", "Last-Event-ID", "Authorization",
+    "If-Match", "Accept", "Origin", "Access-Control-Request-Method",
   ]
+  /// Where requests come in.
+  enum Door: Sendable {
+    /// The Unix socket: its permissions have let the caller in.
+    case socket
+    /// TCP.
+    case network
+  }
   var method: String
   var target: Target
   /// By the names above.
   var headers: [String: String] = [:]
   var body: [UInt8] = []
+  var door = Door.socket
 }
 
 extension Request {

@@ -16,6 +16,10 @@ enum Route: Equatable, Sendable {
   /// A file below the recording's folder, by its path's parts.
   case file(recording: String, path: [String])
   case node, health, readiness, metrics
+  /// Where publishers by WHIP begin (RFC 9725's endpoint).
+  case publish(room: String)
+  /// What one publisher has (RFC 9725's session).
+  case session(String, room: String)
 
   /// Nil where the contract has no such path.
   init?(_ segments: [String]) {
@@ -27,6 +31,14 @@ enum Route: Equatable, Sendable {
     case ["v1", "events"]: self = .events(recording: nil)
     case ["v1", "recordings"]: self = .recordings
     default:
+      if segments.first == "whip", !segments.dropFirst().contains("") {
+        switch segments.count {
+        case 2: self = .publish(room: segments[1])
+        case 3: self = .session(segments[2], room: segments[1])
+        default: return nil
+        }
+        return
+      }
       guard segments.count >= 3, segments[0] == "v1", segments[1] == "recordings", !segments[2].isEmpty else { return nil }
       self.init(recording: segments[2], rest: Array(segments[3...]))
     }
@@ -60,11 +72,36 @@ enum Route: Equatable, Sendable {
     switch self {
     case .recordings: ["GET", "HEAD", "POST"]
     case .recording: ["GET", "HEAD", "DELETE"]
-    case .command, .sources, .tracks: ["POST"]
+    case .command, .sources, .tracks, .publish: ["POST"]
     case .source: ["DELETE"]
     case .offer, .answer: ["PUT"]
     case .candidates: ["PATCH"]
+    case .session: ["PATCH", "DELETE"]
     case .events, .file, .node, .health, .readiness, .metrics: ["GET", "HEAD"]
+    }
+  }
+
+  /// The `Allow` header: the methods above, and the question for them, which every path answers.
+  var allow: String { (methods + ["OPTIONS"]).joined(separator: ", ") }
+
+  var isWHIP: Bool {
+    switch self {
+    case .publish, .session: true
+    default: false
+    }
+  }
+
+  /// Whether a probe without a token is answered.
+  var isPublic: Bool { self == .health || self == .readiness }
+
+  /// The recording whose call it is; nil where it is the node's, or a room's.
+  var recording: String? {
+    switch self {
+    case .recording(let id), .command(_, let id), .sources(let id), .source(_, let id), .tracks(_, let id), .offer(_, let id),
+      .answer(_, let id), .candidates(_, let id), .file(let id, _):
+      id
+    case .events(let id): id
+    case .recordings, .node, .health, .readiness, .metrics, .publish, .session: nil
     }
   }
 
@@ -74,6 +111,7 @@ enum Route: Equatable, Sendable {
     case .recordings where method != "POST": ["room", "startedBy", "participant", "status", "limit", "offset"]
     case .command(.stop, _): ["wait"]
     case .events: ["lastEventId"]
+    case .publish: ["participant"]
     case .file, .health, .readiness, .metrics: nil
     default: []
     }

@@ -2,10 +2,6 @@ import Synchronization
 
 /// What all connections of a server share: how many there are of what, and whether it ends.
 final class ServerState: Sendable {
-  /// Open connections that are served.
-  let connections = Atomic<Int>(0)
-  /// Open connections above the bound, which are only told so.
-  let surplusConnections = Atomic<Int>(0)
   /// Requests begun and not yet answered whole.
   let requests = Atomic<Int>(0)
   private let eventStreams = Atomic<Int>(0)

@@ -34,6 +34,21 @@ extension Request {
     return text
   }
 
+  /// Refuses a client that takes no answer of `type` (RFC 9110 §12.5.1).
+  func requireAcceptable(_ type: String) throws(ControlError) {
+    guard let header = headers["Accept"] else { return }
+    let kind = type.prefix { $0 != "/" } + "/*"
+    let takes = header.split(separator: ",").contains { item in
+      let parts = item.split(separator: ";").map { $0.filter { $0 != " " && $0 != "\t" }.lowercased() }
+      // A weight of nothing means "not this one".
+      let isRefused = parts.dropFirst().contains { $0.hasPrefix("q=0") && $0.dropFirst(3).allSatisfy { $0 == "." || $0 == "0" } }
+      return !isRefused && (parts.first == type || parts.first == "*/*" || parts.first == String(kind))
+    }
+    if !takes {
+      throw ControlError(.notAcceptable, "Accept: \(Shown.cut(header)) leaves out \(type), which is the answer", field: "Accept")
+    }
+  }
+
   /// Refuses a body of another type than `type`.
   func requireType(_ type: String) throws(ControlError) {
     guard mediaType == type else {

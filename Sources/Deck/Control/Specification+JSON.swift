@@ -47,15 +47,16 @@ extension ParticipantSpecification {
 }
 
 extension OutputSpecification {
-  fileprivate init(_ body: FieldReader) throws(ControlError) {
+  /// Reads the field `outputs` of `body`.
+  init(_ body: FieldReader) throws(ControlError) {
     self.init()
     guard let outputs = try body.object("outputs", knowing: ["file", "hls"]) else { return }
     if outputs.gives("file") {
       guard let file = try outputs.object("file", knowing: ["container"]) else {
-        throw .field("outputs.file", "the file cannot be turned off in this version")
+        throw .field(outputs.name("file"), "the file cannot be turned off in this version")
       }
       if let container = try file.string("container", length: 0...64), container != FileOutput.Container.webm.rawValue {
-        throw .field("outputs.file.container", "\(Shown.value(.string(container))) is not a known container; allowed is webm")
+        throw .field(file.name("container"), "\(Shown.value(.string(container))) is not a known container; allowed is webm")
       }
     }
     if outputs.gives("hls") {
@@ -75,7 +76,8 @@ extension HLSOutput {
 }
 
 extension Limits {
-  fileprivate init(_ body: FieldReader) throws(ControlError) {
+  /// Reads the field `limits` of `body`.
+  init(_ body: FieldReader) throws(ControlError) {
     self.init()
     guard let limits = try body.object("limits", knowing: ["maxDurationSeconds", "idleTimeoutSeconds", "maxBytes"]) else { return }
     func seconds(_ field: String) throws(ControlError) -> Double? {

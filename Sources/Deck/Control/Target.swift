@@ -58,6 +58,19 @@ struct Target: Sendable {
     return out.contains(0) ? nil : String(validating: out, as: UTF8.self)
   }
 
+  /// One part of a path, percent-encoded but for RFC 3986's unreserved characters.
+  static func encode(_ text: String) -> String {
+    let hex = Array("0123456789ABCDEF".utf8)
+    var out: [UInt8] = []
+    for b in text.utf8 {
+      switch b {
+      case 48...57, 65...90, 97...122, 45, 46, 95, 126: out.append(b)
+      default: out += [37, hex[Int(b >> 4)], hex[Int(b & 15)]]
+      }
+    }
+    return String(decoding: out, as: UTF8.self)
+  }
+
   private static func hexDigit(_ b: UInt8) -> UInt8? {
     switch b {
     case 48...57: b - 48

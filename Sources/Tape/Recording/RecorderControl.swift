@@ -6,6 +6,7 @@ package struct ControlError: Error, Sendable, Equatable {
   package enum Code: String, Sendable {
     case invalidJSON, invalidField, unauthorized, forbidden, notFound, methodNotAllowed, invalidState
     case lengthRequired, bodyTooLarge, unsupportedMediaType
+    case notAcceptable, preconditionFailed, preconditionRequired
     case atCapacity, `internal`, starting, shuttingDown, diskFull
 
     /// The HTTP status that carries the code (control-api.md, Errors).
@@ -20,6 +21,9 @@ package struct ControlError: Error, Sendable, Equatable {
       case .lengthRequired: 411
       case .bodyTooLarge: 413
       case .unsupportedMediaType: 415
+      case .notAcceptable: 406
+      case .preconditionFailed: 412
+      case .preconditionRequired: 428
       case .atCapacity: 429
       case .internal: 500
       case .starting, .shuttingDown, .diskFull: 503

@@ -2,7 +2,7 @@
 package enum ClientCommands {
   /// The names of the commands that `run` carries out.
   package static let names: Set<String> = [
-    "start", "stop", "pause", "resume", "cancel", "list", "show", "watch", "delete", "status", "node",
+    "start", "answer", "stop", "pause", "resume", "cancel", "list", "show", "watch", "delete", "status", "node",
   ]
 
   /// Carries a command out and answers the exit code: 0 done, 1 refused or failed with the reason on standard error, 2 wrong usage.
@@ -27,6 +27,7 @@ package enum ClientCommands {
   private static func dispatch(_ session: Session) throws(CommandFailure) -> Int32 {
     switch session.parsed.name {
     case "start": try StartCommand.run(session)
+    case "answer": try AnswerCommand.run(session)
     case "stop", "pause", "resume", "cancel", "delete": try ChangeCommand.run(session)
     case "list": try ListCommand.run(session)
     case "show": try ShowCommand.run(session)

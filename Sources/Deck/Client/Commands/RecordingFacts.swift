@@ -29,6 +29,10 @@ package struct RecordingFacts {
     var cryptoSuite: String?
     /// Where its packets come from, once that is known.
     var remote: String?
+    var answer: String?
+    var offer: String?
+    /// What there is to say of a `webrtc` source's connection, each with its label.
+    var connection: [(label: String, value: String)]
     var tracks: [Track]
   }
   let json: JSONValue
@@ -61,7 +65,24 @@ package struct RecordingFacts {
     let tracks = (json["tracks"]?.arrayValue ?? []).map { track($0, source: id, ports: ports) }
     return Source(
       id: id, type: json["type"]?.stringValue ?? "?", state: json["state"]?.stringValue ?? "?",
-      cryptoSuite: json["srtp"]?["cryptoSuite"]?.stringValue, remote: json["remote"]?.stringValue, tracks: tracks)
+      cryptoSuite: json["srtp"]?["cryptoSuite"]?.stringValue, remote: json["remote"]?.stringValue, answer: json["answer"]?.stringValue,
+      offer: json["offer"]?.stringValue, connection: connection(json), tracks: tracks)
+  }
+
+  private static func connection(_ json: JSONValue) -> [(label: String, value: String)] {
+    var pair: String?
+    if let selected = json["selectedPair"], let local = selected["local"]?.stringValue, let remote = selected["remote"]?.stringValue {
+      func end(_ address: String, _ type: String) -> String {
+        selected[type]?.stringValue.map { "\(address) (\($0))" } ?? address
+      }
+      pair = "\(end(local, "localType")) from \(end(remote, "remoteType"))"
+    }
+    let facts: [(String, String?)] = [
+      ("Reason", json["stateReason"]?.stringValue), ("ICE", json["iceState"]?.stringValue), ("Pair", pair),
+      ("DTLS", json["dtlsCipher"]?.stringValue), ("SRTP", json["srtpSuite"]?.stringValue),
+      ("Round trip", json["roundTripMilliseconds"]?.doubleValue.map { Decimal.fixed($0, 1) + " ms" }),
+    ]
+    return facts.compactMap { label, value in value.map { (label: label, value: $0) } }
   }
 
   private static func track(_ json: JSONValue, source: String, ports: [JSONValue]) -> Track {

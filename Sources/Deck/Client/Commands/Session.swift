@@ -33,6 +33,15 @@ final class Session {
 
   func print(_ line: String) throws(CommandFailure) { try print([line]) }
 
+  /// A session description as it came, its last line ended.
+  func print(description: String) throws(CommandFailure) {
+    do {
+      try console.write(description.last?.isNewline == true ? description : description + "\n")
+    } catch {
+      throw .output(error)
+    }
+  }
+
   /// The daemon's JSON as it came, on lines of its own.
   func print(_ answer: ControlClient.Answer) throws(CommandFailure) {
     var body = answer.body[...]

@@ -68,7 +68,8 @@ enum ShowCommand {
         .init("\(track.framesWritten)"),
       ])
     }
-    return [DisplayWidth.harmless(words.joined(separator: " "))] + indented(table, session)
+    let connection = source.connection.map { "  \(DisplayWidth.padded($0.label, to: 10)) \(DisplayWidth.harmless($0.value))" }
+    return [DisplayWidth.harmless(words.joined(separator: " "))] + connection + indented(table, session)
   }
 
   private static func participants(_ recording: RecordingFacts, _ session: Session) -> TextTable? {

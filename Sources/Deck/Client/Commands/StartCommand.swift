@@ -11,6 +11,9 @@ enum StartCommand {
       try session.print(recording.id)
     } else if session.isJSON {
       try session.print(answer)
+    } else if let source = recording.sources.first, source.type == "webrtc" {
+      session.console.writeError(DisplayWidth.harmless("recording \(recording.id), source \(source.id)") + "\n")
+      try session.print(description: source.answer ?? source.offer ?? "")
     } else {
       try session.print([recording.id] + destinations(recording).lines(style: session.style, width: session.width))
     }

@@ -30,7 +30,7 @@ enum StartSpecification {
     }
   }
 
-  private static func add(_ fields: inout [JSONField], _ name: String, _ value: JSONValue?) {
+  static func add(_ fields: inout [JSONField], _ name: String, _ value: JSONValue?) {
     if let value { fields.append(JSONField(name, value)) }
   }
 
@@ -62,6 +62,10 @@ enum StartSpecification {
   private static func source(
     _ parsed: ParsedCommand, _ participants: [String], _ console: any Console
   ) throws(CommandFailure) -> JSONValue {
+    if parsed.text("offer") != nil || parsed.isOn("make-offer") {
+      return try WebRTCFlags.source(parsed, participants, console)
+    }
+    for flag in WebRTCFlags.details where parsed.origin(of: flag) != nil { throw .usage("--\(flag) needs --offer or --make-offer") }
     var fields = [JSONField("type", "rtp")]
     add(&fields, "listenIp", parsed.text("listen-ip").map { .string($0) })
     add(&fields, "port", parsed.integer("port").map { JSONValue($0) })

@@ -13,8 +13,22 @@ enum StatusCommand {
     var lines = NodeCommand.lines(node, session)
     lines += ["", live.isEmpty ? "Nothing is being recorded." : "Recording now: \(live.count)"]
     if !live.isEmpty { lines += ListCommand.table(live, session, short: true) }
+    lines += connections(live)
     try session.print(lines)
     return 0
+  }
+
+  /// A line for each WebRTC source of the live recordings.
+  private static func connections(_ live: [RecordingFacts]) -> [String] {
+    var lines: [String] = []
+    for recording in live {
+      for source in recording.sources where source.type == "webrtc" {
+        let facts = source.connection.map { "\($0.label) \($0.value)" }
+        let line = "  \(RecordingIdentifier.short(recording.id)) \(source.id) \(source.state)" + (facts.isEmpty ? "" : ": ")
+        lines.append(DisplayWidth.harmless(line + facts.joined(separator: ", ")))
+      }
+    }
+    return lines.isEmpty ? [] : ["", "WebRTC sources:"] + lines
   }
 }
 

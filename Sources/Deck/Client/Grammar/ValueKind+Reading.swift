@@ -1,4 +1,4 @@
-import Ground
+package import Ground
 
 extension ValueKind {
   /// Why `text` is none of this kind, as the rest of a sentence that begins with the text; nil where it is fine.
@@ -70,7 +70,8 @@ extension ValueKind {
     return first...last
   }
 
-  static func endpoint(_ text: String) -> SocketAddress? {
+  /// An address and port as `IP:PORT`, with an IPv6 address in brackets; nil for anything else.
+  package static func endpoint(_ text: String) -> SocketAddress? {
     guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]), port > 0 else { return nil }
     let host = text[..<colon]
     if host.hasPrefix("["), host.hasSuffix("]") {
