@@ -59,7 +59,7 @@ let package = Package(
     room("Transport", "ICE", "Ground", "STUN", "CCrypto"),
     room("Transport", "SRTP", "Ground", "RTP", "CSRTP"),
     room("Transport", "DTLS", "Ground", "SRTP", "CTLS"),
-    room("Transport", "Peer", "Ground", "RTP", "RTCP", "SRTP"),
+    room("Transport", "Peer", "Ground", "RTP", "RTCP", "SRTP", "ICE", "DTLS"),
     // Media: packets to frames with their place in time.
     room("Media", "Codecs", "Ground"),
     room("Media", "Jitter", "Ground"),
@@ -71,11 +71,12 @@ let package = Package(
     room("Tape", "Transcode", "Ground", "Codecs", "CLibAV", "CVPX", "COpus"),
     room("Tape", "Negotiation", "Ground", "RTP", "SDP", "Codecs"),
     room(
-      "Tape", "Recording", "Ground", "JSON", "RTP", "RTCP", "SRTP", "Peer", "Codecs", "Jitter", "Timeline", "Track", "Mux",
-      "Transcode", "HLSPlaylist"),
+      "Tape", "Recording", "Ground", "JSON", "RTP", "RTCP", "SRTP", "ICE", "DTLS", "Peer", "Codecs", "Jitter", "Timeline", "Feedback",
+      "Track", "Mux", "Transcode", "HLSPlaylist"),
     // Deck: the machine that runs it.
     room(
-      "Deck", "Loop", "Ground", "JSON", "RTP", "RTCP", "SRTP", "Peer", "Codecs", "Track", "Mux", "Transcode", "Recording",
+      "Deck", "Loop", "Ground", "JSON", "RTP", "RTCP", "SDP", "SRTP", "ICE", "DTLS", "Peer", "Negotiation", "Codecs", "Track", "Mux",
+      "Transcode", "Recording",
       "CLinux", "CCrypto"),
     room("Deck", "Control", "Ground", "JSON", "Codecs", "SRTP", "Recording", "CHTTP"),
     room(
@@ -101,7 +102,9 @@ let package = Package(
     tests("MuxTests", "Ground", "Codecs", "Mux"),
     tests("HLSTests", "Ground", "Codecs", "Mux", "HLSPlaylist"),
     tests("TranscodeTests", "Ground", "Codecs", "Transcode"),
-    tests("RecordingTests", "Ground", "JSON", "RTP", "RTCP", "Codecs", "Track", "Recording", "Replay", "Mux", "Seeded"),
+    tests(
+      "RecordingTests", "Ground", "JSON", "RTP", "RTCP", "SRTP", "ICE", "DTLS", "Peer", "Codecs", "Track", "Recording", "Replay", "Mux",
+      "Seeded"),
     tests("ReplayTests", "Ground", "JSON", "RTP", "RTCP", "SDP", "SRTP", "Codecs", "Recording", "Replay"),
     tests("ControlTests", "Ground", "JSON", "Recording", "Control"),
     tests("BrowserTests", "tapedeck"),

@@ -23,6 +23,7 @@ final class Rig {
     var source: Int
     var leg: Int
     var port: PeerPort
+    var to: SocketAddress
   }
   struct Written {
     var participant: Int
@@ -90,9 +91,10 @@ final class Rig {
 
   /// Puts a datagram on the wire, to arrive at `at`.
   func deliver(
-    _ bytes: [UInt8], at: Instant, from: SocketAddress = Rig.sender, source: Int = 0, leg: Int = 0, port: PeerPort = .rtp
+    _ bytes: [UInt8], at: Instant, from: SocketAddress = Rig.sender, source: Int = 0, leg: Int = 0, port: PeerPort = .rtp,
+    to local: SocketAddress = SocketAddress(ipv4: 0, port: 0)
   ) {
-    network.append(Delivery(at: at, bytes: bytes, from: from, source: source, leg: leg, port: port))
+    network.append(Delivery(at: at, bytes: bytes, from: from, source: source, leg: leg, port: port, to: local))
   }
 
   /// Holds an SSRC's packets back: those that are due before `time` arrive then.
@@ -134,7 +136,7 @@ final class Rig {
       delivered += 1
       var bytes = item.bytes
       var span = bytes.mutableSpan
-      take.receive(&span, from: item.from, source: item.source, leg: item.leg, port: item.port, at: item.at)
+      take.receive(&span, from: item.from, to: item.to, source: item.source, leg: item.leg, port: item.port, at: item.at)
       if isChecking { checkAccounts() }
     }
   }
@@ -224,7 +226,9 @@ final class Rig {
     for (index, source) in snapshot.sources.enumerated() {
       let packets = snapshot.tracks.filter { $0.source == index }.reduce(0) { $0 + $1.counters.packetsReceived }
       let discarded = source.discarded.reduce(0) { $0 + $1.count }
-      guard source.datagramsReceived != packets + discarded + source.rtcpDatagrams + UInt64(source.candidatePackets) else { continue }
+      guard
+        source.datagramsReceived != packets + discarded + source.rtcpDatagrams + source.transportDatagrams + UInt64(source.candidatePackets)
+      else { continue }
       Issue.record("\(source), packets \(packets)", sourceLocation: location)
     }
   }

@@ -183,9 +183,10 @@ final class MediaLoop: @unchecked Sendable {
       drain(socket, until: now + MediaLoop.longestDrain)
       remove(socket)
     }
-    item.sockets.removeAll()
     item.take.stop(at: now)
+    // The peers' farewells still leave by the sockets.
     collect(item, at: now, isHandOver: true, isLast: true)
+    item.sockets.removeAll()
     ended(item.take)
     flush()
   }
@@ -249,7 +250,7 @@ final class MediaLoop: @unchecked Sendable {
   /// Answers whether more may wait.
   private func receive(_ socket: LoopSocket) -> Bool {
     let take: Take = socket.owner.take
-    let (source, leg, port) = (socket.source, socket.leg, socket.port)
+    let (source, leg, port, local) = (socket.source, socket.leg, socket.port, socket.socket.address)
     // One socket's flood must not keep the others waiting.
     for _ in 0..<16 {
       let count = batch.receive(from: socket.socket)
@@ -265,7 +266,7 @@ final class MediaLoop: @unchecked Sendable {
           }
           var arrival = now
           if let stamp = facts.stamp, stamp <= wall, wall - stamp < .milliseconds(5_000) { arrival = now - (wall - stamp) }
-          take.receive(&bytes, from: facts.from, source: source, leg: leg, port: port, at: arrival)
+          take.receive(&bytes, from: facts.from, to: local, source: source, leg: leg, port: port, at: arrival)
         }
       }
       if count < DatagramBatch.slots { return false }
@@ -319,7 +320,10 @@ final class MediaLoop: @unchecked Sendable {
   private func send(_ datagram: OutgoingDatagram, _ item: LoopTake) {
     let port: PeerPort = datagram.port == .rtcp ? .rtcp : .rtp
     guard
-      let socket = item.sockets.first(where: { $0.source == datagram.source && $0.leg == datagram.leg && $0.port == port })
+      let socket = item.sockets.first(where: {
+        $0.source == datagram.source && $0.leg == datagram.leg && $0.port == port
+          && (datagram.origin.map { [address = $0.socket.address] origin in origin == address } ?? true)
+      })
     else { return }
     _ = socket.socket.send(datagram.bytes, to: datagram.destination)
   }

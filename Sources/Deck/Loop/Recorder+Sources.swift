@@ -10,7 +10,11 @@ struct BoundSource {
   struct Leg {
     var rtp: DatagramSocket
     var rtcp: DatagramSocket?
-    var peer: PeerHandover
+    /// Of a WebRTC peer: the sockets on further addresses.
+    var others: [DatagramSocket] = []
+    /// Of a sender of RTP.
+    var peer: PeerHandover?
+    var session: WebRTCSession?
     /// Indices into the source's tracks, and their ids.
     var tracks: [(Int, String)]
   }
@@ -38,9 +42,7 @@ final class PeerHandover: @unchecked Sendable {
 extension Recorder {
   /// Binds a source's ports. Nothing is left open where it throws. `path` stands before the names of fields in errors.
   func bind(_ specification: SourceSpecification, id: String, firstTrack: Int, path: String) throws(ControlError) -> BoundSource {
-    guard specification.webrtc == nil else {
-      throw ControlError(.invalidField, "\(path)type: \"webrtc\" is not taken by this version; allowed is rtp", field: "\(path)type")
-    }
+    if let webrtc = specification.webrtc { return try bindSession(specification, webrtc, id: id, firstTrack: firstTrack, path: path) }
     let ip = try listening(specification, path: path)
     var legs: [BoundSource.Leg] = []
     if specification.bundle {
@@ -99,8 +101,7 @@ extension Recorder {
 
   /// What senders are told: the node's announced address stands in for an address that nobody named, or that is none.
   func announced(_ specification: SourceSpecification, _ ip: SocketAddress) -> String {
-    let isWildcard = ip.high == 0 && (ip.low == 0 || ip.low == 0xffff_0000_0000)
-    if specification.listenIP != nil, !isWildcard { return ip.ip }
+    if specification.listenIP != nil, !ip.isWildcard { return ip.ip }
     return configuration.announceIP ?? ip.ip
   }
 
@@ -130,10 +131,20 @@ extension Recorder {
   static func attach(_ bound: BoundSource, to take: Take, source: Int) -> [LoopSocket] {
     var sockets: [LoopSocket] = []
     for leg in bound.legs {
-      let number = take.addLeg(source: source, peer: leg.peer.take(), hasRTCPPort: leg.rtcp != nil)
-      for (index, id) in leg.tracks {
-        _ = take.addTrack(bound.description.specification.tracks[index], id: id, source: source, leg: number)
+      let number: Int
+      if let session = leg.session {
+        number = take.addLeg(source: source, peer: session.peer)
+      } else if let peer = leg.peer {
+        number = take.addLeg(source: source, peer: peer.take(), hasRTCPPort: leg.rtcp != nil)
+      } else {
+        continue
       }
+      var tracks: [Int] = []
+      for (index, id) in leg.tracks {
+        tracks.append(take.addTrack(bound.description.specification.tracks[index], id: id, source: source, leg: number))
+      }
+      if let session = leg.session { attach(session, tracks: tracks, to: take, source: source, leg: number) }
+      for socket in leg.others { sockets.append(LoopSocket(socket: socket, source: source, leg: number, port: .rtp)) }
       sockets.append(LoopSocket(socket: leg.rtp, source: source, leg: number, port: .rtp))
       if let rtcp = leg.rtcp { sockets.append(LoopSocket(socket: rtcp, source: source, leg: number, port: .rtcp)) }
     }
@@ -165,11 +176,12 @@ extension Recorder {
     let isDone = change(entry) { loop in
       entry.state.withLock { state in
         state.nextSource += 1
-        state.nextTrack += source.tracks.count
+        state.nextTrack += bound.description.specification.tracks.count
+        state.sessions[sourceID] = bound.legs.first?.session
         state.manifest.sources.append(bound.description)
       }
       let item = entry.item
-      let number = item.take.addSource(id: sourceID, source)
+      let number = item.take.addSource(id: sourceID, bound.description.specification)
       item.listen(Recorder.attach(bound, to: item.take, source: number), on: loop)
     }
     guard isDone else {

@@ -1,3 +1,4 @@
+import DTLS
 import Dispatch
 import Glibc
 import Ground
@@ -26,6 +27,8 @@ package final class Recorder: RecorderControl, Sendable {
   /// Ends of recordings, and hashes: what reads whole files must delay neither media nor the books.
   let finishers: TranscoderPool
   let ports: PortAllocator
+  /// What WebRTC peers know us by, made anew at each start.
+  let identity: DTLSIdentity
   let state: Mutex<State>
   let startedAt = Clocks.wall()
   let startInstant = Clocks.now()
@@ -40,6 +43,11 @@ package final class Recorder: RecorderControl, Sendable {
     self.logger = logger
     try Recorder.checkListening(configuration.listenIP)
     try Recorder.openRoot(configuration.root)
+    do throws(DTLSError) {
+      identity = try DTLSIdentity(at: Clocks.wall())
+    } catch {
+      throw ControlError(.internal, "no certificate can be made: \(error)")
+    }
     SRTPSession.prepare()
     // No thread before the last thing that can fail.
     let found = FoundRecordings(root: configuration.root, logger: logger)
@@ -111,6 +119,8 @@ package final class Recorder: RecorderControl, Sendable {
     let id = Identifiers.uuidV7(at: wall)
     let folder = configuration.root + "/" + PathComponent.encode(specification.room) + "/" + id
     let bound = try bind(specification.source, id: "s1", firstTrack: 1, path: "source.")
+    var specification = specification
+    specification.source = bound.description.specification
     var manifest = Manifest(id: id, specification: specification, createdAt: wall)
     manifest.sources = [bound.description]
     let entry: RecordingEntry
@@ -127,8 +137,8 @@ package final class Recorder: RecorderControl, Sendable {
     state.withLock { state in
       state.live[id] = entry
       entry.loop.load.add(1, ordering: .relaxed)
-      entry.loop.post { $0.add(entry.item) }
       clerk.post { [self] in tell(entry, "recording.starting", at: wall, []) }
+      entry.loop.post { $0.add(entry.item) }
     }
     logger.info("recording started", [JSONField("recording", .string(id)), JSONField("room", .string(specification.room))])
     return answer
@@ -215,6 +225,7 @@ package final class Recorder: RecorderControl, Sendable {
       try state.claims.claim(specification.source.tracks)
       state.manifest.snapshot = take.snapshot(at: now)
       state.nextSource = 2
+      state.sessions[bound.description.id] = bound.legs.first?.session
       state.nextTrack = specification.source.tracks.count + 1
     }
     return entry

@@ -15,6 +15,8 @@ final class RecordingEntry: LoopObserver {
     /// SSRCs that the client named, so that none is named twice.
     var claims = SSRCClaims()
     var removedSources: Set<String> = []
+    /// The WebRTC sources' negotiations, by source.
+    var sessions: [String: WebRTCSession] = [:]
     /// Events of kinds that a bad stream can cause without end.
     var floodgate = EventBudget()
   }

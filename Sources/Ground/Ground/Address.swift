@@ -17,6 +17,8 @@ public struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
     self.init(high: 0, low: 0xffff_0000_0000 | UInt64(ipv4), port: port)
   }
   /// Whether the address is an IPv4 one (or an IPv6 socket's view of it: the same bits).
+  /// Whether the address stands for all of the machine's: `0.0.0.0` or `::`.
+  public var isWildcard: Bool { high == 0 && (low == 0 || low == 0xffff_0000_0000) }
   @inlinable public var isIPv4: Bool { high == 0 && low >> 32 == 0xffff }
   /// The IPv4 address in host order; meaningful only where `isIPv4`.
   @inlinable public var ipv4: UInt32 { UInt32(truncatingIfNeeded: low) }

@@ -106,6 +106,13 @@ package struct JitterBuffer: Sendable {
     return holeSince.map { $0 + deadline }
   }
 
+  /// Whether a packet of this number would still find its place: it is missing, or the order has not come to it yet.
+  package func awaits(_ number: SequenceNumber) -> Bool {
+    guard let reference = expected ?? (head < waiting.count ? waiting[head].sequence : nil) else { return false }
+    let sequence = extender.peek(number)
+    return sequence >= reference && sequence - reference < JitterBuffer.lateness && timestampSeen(of: sequence) == nil
+  }
+
   // MARK: World
 
   /// Admits a packet; copies `datagram` into the pool's storage only where it must wait. After it, call `popReady` until nil. The

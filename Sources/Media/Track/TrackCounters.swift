@@ -30,6 +30,8 @@ package enum PacketDiscard: Int, Sendable, CaseIterable {
   case oversized
   /// Another SSRC on the track's payload type while the track's own was sending.
   case foreignSSRC
+  /// Part of a frame of a simulcast layer that is not the one on tape.
+  case otherLayer
 
   /// As the control API spells it.
   package var name: String { "\(self)" }
@@ -45,6 +47,10 @@ package struct TrackCounters: Sendable, Equatable {
   package var packetsLost: UInt64 = 0
   /// Packets that came after one with a higher number.
   package var packetsReordered: UInt64 = 0
+  /// Packets among those received that had been missing and were sent again.
+  package var packetsRecovered: UInt64 = 0
+  /// Packets asked for again, each time counted.
+  package var nackSent: UInt64 = 0
   /// Packets of frames that were given out.
   package var packetsInFrames: UInt64 = 0
   /// Frames that were given out.

@@ -1,7 +1,7 @@
-import Codecs
+package import Codecs
 import Ground
 import Jitter
-import RTP
+package import RTP
 import Timeline
 
 extension TrackReceiver {
@@ -111,6 +111,19 @@ extension TrackReceiver {
       descriptor.startsFrame
     else { return false }
     return datagram[packet.payloadStart + descriptor.count] & 1 == 0
+  }
+
+  /// The picture's size where the packet begins a VP8 key frame, else nil (RFC 6386 §9.1).
+  package static func keyFrameSize(_ packet: RTPPacket, _ datagram: Span<UInt8>) -> PictureSize? {
+    guard let descriptor = try? VP8PayloadDescriptor(parsing: datagram, from: packet.payloadStart, to: packet.payloadEnd),
+      descriptor.startsFrame
+    else { return nil }
+    let at = packet.payloadStart + descriptor.count
+    guard at + 10 <= packet.payloadEnd, datagram[at] & 1 == 0, datagram[at + 3] == 0x9d, datagram[at + 4] == 0x01, datagram[at + 5] == 0x2a
+    else { return nil }
+    let width = Int(datagram[at + 6]) | Int(datagram[at + 7] & 0x3f) << 8
+    let height = Int(datagram[at + 8]) | Int(datagram[at + 9] & 0x3f) << 8
+    return PictureSize(width: width, height: height)
   }
 
   /// Something of the stream is not usable: what refers to it is not either.

@@ -159,6 +159,30 @@ package struct TrackReceiver: Sendable {
     return outputHead < outputs.count
   }
 
+  /// Takes in a packet that was sent again and restored (RFC 4588 §4). It says nothing of the path, so no report tells of it. Answers
+  /// false where its place was filled or given up already: then nothing has changed.
+  package mutating func receiveRestored(
+    _ packet: RTPPacket, datagram: Span<UInt8>, at arrival: Instant, clock: inout ParticipantClock, pool: BufferPool
+  ) -> Bool {
+    guard jitter.awaits(packet.sequenceNumber) else { return false }
+    counters.packetsReceived += 1
+    counters.packetsRecovered += 1
+    counters.bytesReceived += UInt64(datagram.count)
+    lastPacketAt = arrival
+    if codec.kind == .video, !gate.isOpen, !seesKeyFrame { seesKeyFrame = TrackReceiver.beginsKeyFrame(packet, datagram) }
+    switch jitter.receive(packet.sequenceNumber, packet.timestamp, datagram: datagram, at: arrival, pool: pool) {
+    case .next: process(packet, datagram: datagram, at: arrival, clock: &clock, pool: pool)
+    case .held, .heldOutOfOrder, .probation: break
+    case .duplicate, .duplicateAside: counters.discard(.duplicate)
+    case .late: counters.discard(.late)
+    }
+    let strays = jitter.takeStrays()
+    if strays > 0 { counters.discard(.strayed, strays) }
+    if jitter.count > 0 { drain(at: arrival, clock: &clock, pool: pool) }
+    isSettling = !clock.isSettled(clockIndex)
+    return true
+  }
+
   /// Takes in a sender report about this track's SSRC.
   package mutating func receive(_ report: SenderReport, at arrival: Instant, clock: inout ParticipantClock) {
     counters.senderReports += 1
@@ -189,6 +213,9 @@ package struct TrackReceiver: Sendable {
 
   /// A key frame was asked for.
   package mutating func countPLI() { counters.pliSent += 1 }
+
+  /// So many packets were asked for again.
+  package mutating func countNACK(_ packets: Int) { counters.nackSent += UInt64(packets) }
 
   /// Asks whether a key frame must be requested now (see `KeyFrameRequest`).
   package mutating func shouldRequestKeyFrame(at now: Instant) -> Bool { keyFrameRequest.shouldAsk(at: now) }

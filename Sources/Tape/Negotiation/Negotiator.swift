@@ -220,8 +220,8 @@ package struct Negotiator: Sendable {
     hasOffered = false
   }
 
-  /// The peer's candidate or end of candidates came later (RFC 8838).
-  package mutating func add(candidate: String) { remote?.candidates.append(candidate) }
+  /// What the peer's transport is now: candidates trickle in, and ICE may be restarted beside offers (RFC 8838, RFC 9725 §4.3.3).
+  package mutating func replaceRemote(_ transport: RemoteTransport) { remote = transport }
 
   /// Our ICE transport is another one from the next description on.
   package mutating func replaceLocal(_ transport: LocalTransport) { local = transport }

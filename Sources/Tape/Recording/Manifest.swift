@@ -88,19 +88,40 @@ package struct Manifest: Sendable {
   private func source(_ index: Int, withSecrets: Bool) -> JSONValue {
     let source = sources[index]
     let numbers = snapshot.sources.first { $0.id == source.id }
-    let state = numbers.map { $0.isRemoved ? "closed" : $0.isConnected ? "connected" : "new" } ?? "new"
+    let session = numbers?.session
+    let state = numbers.map { $0.isRemoved ? "closed" : session?.state ?? ($0.isConnected ? "connected" : "new") } ?? "new"
     var fields: [JSONField] = [
-      JSONField("id", .string(source.id)), JSONField("type", "rtp"), JSONField("state", .string(status.hasEnded ? "closed" : state)),
+      JSONField("id", .string(source.id)), JSONField("type", source.specification.webrtc == nil ? "rtp" : "webrtc"),
+      JSONField("state", .string(status.hasEnded ? "closed" : state)),
       JSONField("ports", .array(source.ports.flatMap(Manifest.ports))),
-      JSONField("srtp", srtp(source.specification.srtp, withSecrets: withSecrets)), JSONField("answer", .null),
+      JSONField("srtp", srtp(source.specification.srtp, withSecrets: withSecrets)),
+      JSONField("answer", JSONValue(source.specification.webrtc?.answer)),
       JSONField("remote", JSONValue(numbers?.remote?.description)),
       JSONField("datagramsReceived", JSONValue(numbers?.datagramsReceived ?? 0)),
       JSONField(
         "datagramsDiscarded", .object((numbers?.discarded ?? []).map { JSONField($0.name, JSONValue($0.count)) })),
     ]
+    if let webrtc = source.specification.webrtc { fields += Manifest.session(webrtc, session) }
     let tracks = snapshot.tracks.filter { $0.source == index }
     fields.append(JSONField("tracks", .array(tracks.map(track))))
     return .object(fields)
+  }
+
+  /// How a WebRTC peer is connected.
+  private static func session(_ webrtc: WebRTCSpecification, _ session: TakeSnapshot.SessionNumbers?) -> [JSONField] {
+    var pair = JSONValue.null
+    if let session, let local = session.local, let remote = session.remote {
+      pair = [
+        "local": .string(local.description), "remote": .string(remote.description), "localType": JSONValue(session.localType),
+        "remoteType": JSONValue(session.remoteType),
+      ]
+    }
+    return [
+      JSONField("offer", JSONValue(webrtc.offer)), JSONField("stateReason", JSONValue(session?.reason)),
+      JSONField("iceState", JSONValue(session?.iceState)), JSONField("selectedPair", pair),
+      JSONField("dtlsCipher", JSONValue(session?.cipherSuite)), JSONField("srtpSuite", JSONValue(session?.suite)),
+      JSONField("roundTripMilliseconds", JSONValue(session?.roundTripMilliseconds.map { Manifest.rounded($0) })),
+    ]
   }
 
   private static func ports(_ port: BoundPort) -> [JSONValue] {
@@ -130,7 +151,7 @@ package struct Manifest: Sendable {
       JSONField("ssrc", track.ssrc.map { .integer(Int64($0.value)) } ?? .null),
       JSONField("clockRate", .integer(Int64(track.specification.clockRate.hertz))),
       JSONField("packetsReceived", JSONValue(counters.packetsReceived)), JSONField("packetsLost", JSONValue(counters.packetsLost)),
-      JSONField("packetsRecovered", 0), JSONField("packetsWritten", JSONValue(counters.packetsInFrames)),
+      JSONField("packetsRecovered", JSONValue(counters.packetsRecovered)), JSONField("packetsWritten", JSONValue(counters.packetsInFrames)),
       JSONField("packetsPending", JSONValue(track.packetsPending)), JSONField("packetsDiscarded", JSONValue(counters.packetsDiscarded)),
       JSONField("discarded", .object(causes)), JSONField("packetsReordered", JSONValue(counters.packetsReordered)),
       JSONField("bytesReceived", JSONValue(counters.bytesReceived)), JSONField("framesWritten", JSONValue(counters.frames)),
@@ -139,7 +160,7 @@ package struct Manifest: Sendable {
       JSONField("height", track.size.map { JSONValue($0.height) } ?? .null),
       JSONField("gaps", JSONValue(counters.gaps)), JSONField("gapSeconds", .number(Manifest.rounded(counters.gapDuration.seconds))),
       JSONField("jitterMilliseconds", .number((track.jitterMilliseconds * 100).rounded() / 100)),
-      JSONField("pliSent", JSONValue(counters.pliSent)), JSONField("nackSent", 0),
+      JSONField("pliSent", JSONValue(counters.pliSent)), JSONField("nackSent", JSONValue(counters.nackSent)),
       JSONField("senderReports", JSONValue(counters.senderReports)), JSONField("ssrcChanges", JSONValue(counters.ssrcChanges)),
       JSONField("stalled", .bool(track.isStalled)),
       JSONField("lastPacketAt", JSONValue(track.sinceLastPacket.map { (snapshotAt + -$0).rfc3339 })),

@@ -1,4 +1,5 @@
 import Ground
+import ICE
 import Peer
 
 /// Why a datagram of a source belongs to no track.
@@ -14,6 +15,10 @@ package enum SourceDiscard: Int, Sendable, CaseIterable {
   case malformedRTCP
   /// Longer than any datagram that RTP over UDP sends.
   case oversized
+  /// STUN that is broken, or that is not the peer's.
+  case rejectedSTUN
+  /// Media that came before the handshake had agreed on keys.
+  case beforeKeys
 
   package var name: String { "\(self)" }
 
@@ -25,25 +30,68 @@ package enum SourceDiscard: Int, Sendable, CaseIterable {
     case .replayed: self = .replayed
     case .notRTCP: self = .notRTCP
     case .notRTP: self = .notRTP
+    case .rejectedSTUN: self = .rejectedSTUN
+    case .beforeKeys: self = .beforeKeys
     }
   }
 }
 
-/// One port, or pair of ports, of a source: a peer and the tracks that come through it.
+/// One transport of a source: a port or pair of ports that a sender of plain RTP or SRTP speaks to, or a WebRTC peer; and the tracks that
+/// come through it.
 final class SourceLeg {
-  var peer: RTPPeer
+  private var rtp: RTPPeer?
+  let webrtc: WebRTCPeer?
   let hasRTCPPort: Bool
   /// The take's track numbers.
   var tracks: [Int] = []
+  /// Of a WebRTC peer.
+  var router = StreamRouter()
+  var feedback = LegFeedback()
+  /// What the peer's state was when it was last told.
+  var toldState: WebRTCPeer.State?
 
   init(peer: consuming RTPPeer, hasRTCPPort: Bool) {
-    self.peer = peer
+    rtp = consume peer
+    webrtc = nil
     self.hasRTCPPort = hasRTCPPort
+  }
+
+  init(peer: WebRTCPeer) {
+    rtp = nil
+    webrtc = peer
+    hasRTCPPort = false
+  }
+
+  func receive(
+    _ datagram: inout MutableSpan<UInt8>, from address: SocketAddress, to local: SocketAddress, on port: PeerPort, at now: Instant
+  ) -> Reception {
+    if let webrtc { return webrtc.receive(&datagram, from: address, to: local, at: now) }
+    return rtp?.receive(&datagram, from: address, on: port, at: now) ?? .discarded(.malformed)
+  }
+
+  /// The sender's address, once known.
+  var remote: SocketAddress? { webrtc.map { $0.selectedPair?.remote } ?? rtp?.remote }
+
+  /// Where RTCP goes, once known.
+  var rtcpDestination: SocketAddress? {
+    if let webrtc { return webrtc.hasKeys ? webrtc.selectedPair?.remote : nil }
+    return rtp?.rtcpDestination
+  }
+
+  /// Which of our addresses RTCP leaves from, where that matters.
+  var rtcpOrigin: SocketAddress? { webrtc?.selectedPair?.local }
+
+  func latch(_ address: SocketAddress, at now: Instant) { rtp?.latch(address, at: now) }
+
+  /// Makes an RTCP datagram ready to send; false where it cannot be.
+  func protectRTCP(_ datagram: inout [UInt8]) -> Bool {
+    if let webrtc { return webrtc.protectRTCP(&datagram) }
+    return (try? rtp?.protectRTCP(&datagram)) != nil
   }
 }
 
-/// One source of a recording. At any time, `datagramsReceived` is the sum of `discarded`, `rtcpDatagrams`, the packets received of its
-/// tracks and those that wait as candidates.
+/// One source of a recording. At any time, `datagramsReceived` is the sum of `discarded`, `rtcpDatagrams`, `transportDatagrams`, the
+/// packets received of its tracks and those that wait as candidates.
 final class TakeSource {
   let id: String
   var legs: [SourceLeg] = []
@@ -51,6 +99,8 @@ final class TakeSource {
   var discarded = [UInt64](repeating: 0, count: SourceDiscard.allCases.count)
   var datagramsReceived: UInt64 = 0
   var rtcpDatagrams: UInt64 = 0
+  /// STUN and DTLS of its peer.
+  var transportDatagrams: UInt64 = 0
   var isRemoved = false
   var isConnected = false
 

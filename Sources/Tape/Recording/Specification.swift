@@ -141,6 +141,9 @@ package struct WebRTCSpecification: Sendable {
   package var simulcast = Simulcast.highest
   /// Nil: lite for a peer that offers and is not lite itself, else full.
   package var ice: ICEMode?
+  /// The last description of ours that answered an offer, and the last that offers.
+  package var answer: String?
+  package var offer: String?
   package init(_ beginning: Beginning) { self.beginning = beginning }
 }
 

@@ -18,6 +18,8 @@ extension Take {
   /// Lets time pass: deadlines of jitter buffers, reports, requests, limits. Call at least every 100 ms while packets come.
   package func advance(to now: Instant) {
     guard !hasStopped else { return }
+    advancePeers(at: now)
+    sendFeedback(at: now)
     if now >= nextHousekeeping {
       nextHousekeeping = now + .milliseconds(50)
       for participant in participants.indices { participants[participant].clock.advance(to: now) }
@@ -29,6 +31,7 @@ extension Take {
         noteStall(number, at: now)
       }
       requestKeyFrames(at: now)
+      requestLayers(at: now)
       sendReports(at: now)
       checkLimits(at: now)
     }

@@ -1,5 +1,6 @@
 import Codecs
 package import Ground
+import Jitter
 package import Peer
 import RTCP
 import RTP
@@ -9,14 +10,18 @@ import Track
 extension Take {
   /// Takes in one datagram that reached a leg's socket. It is decrypted in place.
   package func receive(
-    _ datagram: inout MutableSpan<UInt8>, from address: SocketAddress, source: Int, leg: Int, port: PeerPort, at arrival: Instant
+    _ datagram: inout MutableSpan<UInt8>, from address: SocketAddress, to local: SocketAddress = SocketAddress(ipv4: 0, port: 0),
+    source sourceNumber: Int, leg legNumber: Int, port: PeerPort, at arrival: Instant
   ) {
-    let source = sources[source]
+    let source = sources[sourceNumber]
     guard !hasStopped, !source.isRemoved else { return }
-    let leg = source.legs[leg]
+    let leg = source.legs[legNumber]
     source.datagramsReceived += 1
-    switch leg.peer.receive(&datagram, from: address, on: port, at: arrival) {
+    switch leg.receive(&datagram, from: address, to: local, on: port, at: arrival) {
     case .discarded(let cause): source.count(SourceDiscard(cause))
+    case .transport:
+      source.transportDatagrams += 1
+      if let peer = leg.webrtc { follow(peer, sourceNumber, legNumber, at: arrival) }
     case .rtcp(let count): receiveRTCP(datagram.span.extracting(0..<count), source, leg, at: arrival)
     case .rtp(let packet, let count):
       receiveRTP(packet, datagram.span.extracting(0..<count), from: address, source, leg, at: arrival)
@@ -34,7 +39,7 @@ extension Take {
     at arrival: Instant
   ) {
     guard let number = track(for: packet, datagram, source, leg, at: arrival) else { return }
-    leg.peer.latch(address, at: arrival)
+    leg.latch(address, at: arrival)
     if !source.isConnected { source.isConnected = true }
     deliver(packet, datagram, to: number, at: arrival)
   }
@@ -48,6 +53,7 @@ extension Take {
     }
     let hasOutput = tracks[number].receiver.receive(
       packet, datagram: datagram, at: arrival, clock: &participants[participant].clock, pool: pool)
+    tracks[number].nack?.observe(packet.sequenceNumber, at: arrival)
     if !tracks[number].hasStarted, !packet.isPaddingOnly { start(number, at: arrival) }
     if hasOutput { collect(number, at: arrival) }
     if tracks[number].receiver.isSettling || tracks[number].settlingSince != nil { noteSettling(number, at: arrival) }
@@ -96,16 +102,22 @@ extension Take {
   private func track(
     for packet: RTPPacket, _ datagram: Span<UInt8>, _ source: TakeSource, _ leg: SourceLeg, at arrival: Instant
   ) -> Int? {
+    if leg.webrtc != nil { return sessionTrack(for: packet, datagram, source, leg, at: arrival) }
     for number in leg.tracks where tracks[number].receiver.ssrc == packet.ssrc {
       guard tracks[number].specification.payloadType == packet.payloadType else {
-        source.count(isRTX(packet, leg) ? .rtx : .unknownPayloadType)
+        // One SSRC for packets and their repetitions (RFC 4588 §5.2 forbids it, and it is sent all the same).
+        if tracks[number].specification.rtx?.payloadType == packet.payloadType {
+          repair(packet, datagram, number, source, at: arrival)
+        } else {
+          source.count(.unknownPayloadType)
+        }
         return nil
       }
       dropCandidate(number)
       return number
     }
-    if isRTX(packet, leg) {
-      source.count(.rtx)
+    if let repaired = repairedTrack(packet, leg) {
+      repair(packet, datagram, repaired, source, at: arrival)
       return nil
     }
     var taken: Int?
@@ -124,16 +136,18 @@ extension Take {
     return considerNewSSRC(packet, datagram, track: taken, at: arrival)
   }
 
-  private func isRTX(_ packet: RTPPacket, _ leg: SourceLeg) -> Bool {
-    leg.tracks.contains { number in
+  /// The track whose packets a retransmission repeats (RFC 4588); nil where the packet is none.
+  private func repairedTrack(_ packet: RTPPacket, _ leg: SourceLeg) -> Int? {
+    let number = leg.tracks.first { number in
       guard let rtx = tracks[number].specification.rtx else { return false }
-      return rtx.payloadType == packet.payloadType || (rtx.ssrc != nil && rtx.ssrc == packet.ssrc)
+      return rtx.ssrc.map { $0 == packet.ssrc } ?? (rtx.payloadType == packet.payloadType)
     }
+    return number ?? leg.tracks.first { tracks[$0].specification.rtx?.payloadType == packet.payloadType }
   }
 
   /// A publisher that left and came back has another SSRC. It is believed once three packets of it came and none of the old one in
   /// between; those packets are kept and delivered then.
-  private func considerNewSSRC(_ packet: RTPPacket, _ datagram: Span<UInt8>, track: Int, at arrival: Instant) -> Int? {
+  func considerNewSSRC(_ packet: RTPPacket, _ datagram: Span<UInt8>, track: Int, at arrival: Instant) -> Int? {
     if tracks[track].candidate?.ssrc != packet.ssrc {
       dropCandidate(track)
       tracks[track].candidate = SSRCCandidate(ssrc: packet.ssrc)

@@ -12,7 +12,7 @@ extension Take {
     guard !timeline.isPaused else { return }
     for number in tracks.indices where tracks[number].specification.kind == .video && !tracks[number].hasEnded {
       let leg = sources[tracks[number].source].legs[tracks[number].leg]
-      guard let ssrc = tracks[number].receiver.ssrc, leg.peer.rtcpDestination != nil,
+      guard let ssrc = tracks[number].receiver.ssrc, leg.rtcpDestination != nil,
         tracks[number].receiver.shouldRequestKeyFrame(at: now)
       else { continue }
       writer.reset()
@@ -23,11 +23,34 @@ extension Take {
     }
   }
 
+  /// Asks for key frames of simulcast layers that would better the one on tape.
+  func requestLayers(at now: Instant) {
+    guard !timeline.isPaused else { return }
+    for number in tracks.indices where tracks[number].selector != nil && !tracks[number].hasEnded {
+      let wanted = tracks[number].selector?.wanted(at: now) ?? []
+      guard !wanted.isEmpty else {
+        tracks[number].layerRequest.satisfied()
+        continue
+      }
+      let (source, leg) = (tracks[number].source, tracks[number].leg)
+      tracks[number].layerRequest.need(at: now)
+      guard sources[source].legs[leg].rtcpDestination != nil, tracks[number].layerRequest.shouldAsk(at: now) else { continue }
+      for layer in wanted {
+        guard let media = sources[source].legs[leg].router.ssrc(track: number, layer: layer) else { continue }
+        writer.reset()
+        writer.receiverReport(from: ssrc, blocks: [])
+        writer.sourceDescription(of: ssrc, cname: cname)
+        writer.pictureLossIndication(from: ssrc, media: media)
+        if transmit(source, leg) { tracks[number].receiver.countPLI() }
+      }
+    }
+  }
+
   func sendReports(at now: Instant) {
     if let due = reportAt, now < due { return }
     reportAt = now + Take.reportInterval
     for source in sources.indices where !sources[source].isRemoved {
-      for leg in sources[source].legs.indices where sources[source].legs[leg].peer.rtcpDestination != nil {
+      for leg in sources[source].legs.indices where sources[source].legs[leg].rtcpDestination != nil {
         let blocks = sources[source].legs[leg].tracks.compactMap { tracks[$0].receiver.reportBlock(at: now) }
         // A report holds 31 blocks (RFC 3550 §6.4.2).
         for start in stride(from: 0, to: blocks.count, by: 31) {
@@ -41,18 +64,14 @@ extension Take {
   }
 
   /// Sends what `writer` holds; false where it could not be protected.
-  private func transmit(_ source: Int, _ leg: Int) -> Bool {
+  func transmit(_ source: Int, _ leg: Int) -> Bool {
     let peer = sources[source].legs[leg]
-    guard let destination = peer.peer.rtcpDestination else { return false }
+    guard let destination = peer.rtcpDestination else { return false }
     var bytes = writer.bytes
-    do {
-      try peer.peer.protectRTCP(&bytes)
-    } catch {
-      return false
-    }
+    guard peer.protectRTCP(&bytes) else { return false }
     send(
       OutgoingDatagram(
-        source: source, leg: leg, port: peer.hasRTCPPort ? .rtcp : .rtp, destination: destination, bytes: bytes))
+        source: source, leg: leg, port: peer.hasRTCPPort ? .rtcp : .rtp, destination: destination, bytes: bytes, origin: peer.rtcpOrigin))
     return true
   }
 

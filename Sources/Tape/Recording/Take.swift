@@ -1,6 +1,7 @@
 import Codecs
 package import Ground
 package import Peer
+import Jitter
 import RTCP
 import Timeline
 import Track
@@ -18,6 +19,8 @@ package final class Take {
   /// The most bytes of frames that wait for the timeline's zero.
   static let maximumEarlyBytes = 8 << 20
   static let stallAfter = TimeSpan.milliseconds(3_000)
+  /// How long a missing packet is asked for: as long as its place is kept.
+  static let repairPatience = TimeSpan.milliseconds(450)
 
   let ssrc: SSRC
   let cname: String
@@ -41,6 +44,8 @@ package final class Take {
   var early: [EarlyOutput] = []
   var earlyBytes = 0
   var writer = RTCPWriter()
+  /// Room for a packet that a retransmission repeats.
+  var restored: [UInt8] = []
 
   private(set) var orders: [TapeOrder] = []
   private(set) var outgoing: [OutgoingDatagram] = []
@@ -115,6 +120,7 @@ package final class Take {
         id: id, specification: specification, participant: participant, source: source, leg: leg, lane: lane,
         receiver: TrackReceiver(codec: specification.codec, clockIndex: clock, ssrc: specification.ssrc),
         declaredSSRC: specification.ssrc != nil))
+    if specification.rtx != nil { tracks[number].nack = NegativeAcknowledger(patience: Take.repairPatience) }
     participants[participant].tracks.append(number)
     sources[source].legs[leg].tracks.append(number)
     return number
@@ -129,12 +135,13 @@ package final class Take {
   /// The source's tracks end; what they have is finished.
   package func removeSource(_ source: Int, at now: Instant) {
     guard !hasStopped, !sources[source].isRemoved else { return }
+    closePeers(source, at: now)
     sources[source].isRemoved = true
     for number in tracks.indices where tracks[number].source == source { endTrack(number, at: now) }
     drain(at: now)
   }
 
-  private func endTrack(_ number: Int, at now: Instant) {
+  func endTrack(_ number: Int, at now: Instant) {
     guard !tracks[number].hasEnded else { return }
     tracks[number].hasEnded = true
     dropCandidate(number)
@@ -172,6 +179,7 @@ package final class Take {
   package func stop(at now: Instant) {
     guard !hasStopped else { return }
     for number in tracks.indices { endTrack(number, at: now) }
+    for source in sources.indices { closePeers(source, at: now) }
     hasStopped = true
     drain(at: now)
     for number in tracks.indices { closeHole(number, at: nil, now) }

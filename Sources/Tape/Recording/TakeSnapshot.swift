@@ -1,6 +1,8 @@
 package import Codecs
 package import Ground
+import ICE
 import Peer
+import SRTP
 import Timeline
 package import Track
 
@@ -33,6 +35,22 @@ package struct TakeSnapshot: Sendable {
     package var discarded: [(name: String, count: UInt64)]
     /// The sender's address, where it is known.
     package var remote: SocketAddress?
+    /// STUN and DTLS datagrams of a WebRTC peer.
+    package var transportDatagrams: UInt64
+    package var session: SessionNumbers?
+  }
+  /// How a WebRTC peer is connected.
+  package struct SessionNumbers: Sendable {
+    package var state: String
+    package var reason: String?
+    package var iceState: String
+    package var local: SocketAddress?
+    package var remote: SocketAddress?
+    package var localType: String?
+    package var remoteType: String?
+    package var cipherSuite: String?
+    package var suite: String?
+    package var roundTripMilliseconds: Double?
   }
   package struct ParticipantNumbers: Sendable {
     package var id: String
@@ -69,6 +87,14 @@ extension TakeSnapshot {
 }
 
 extension Take {
+  private static func numbers(_ peer: WebRTCPeer) -> TakeSnapshot.SessionNumbers {
+    let pair = peer.selectedPair
+    return TakeSnapshot.SessionNumbers(
+      state: peer.state.rawValue, reason: peer.failure?.text, iceState: peer.iceState.rawValue, local: pair?.local, remote: pair?.remote,
+      localType: pair?.localType.rawValue, remoteType: pair?.remoteType.rawValue, cipherSuite: peer.cipherSuite,
+      suite: peer.suite?.rawValue, roundTripMilliseconds: peer.roundTripTime.map { Double($0.nanoseconds) / 1e6 })
+  }
+
   /// The numbers at `now`.
   package func snapshot(at now: Instant) -> TakeSnapshot {
     var out = TakeSnapshot()
@@ -92,7 +118,8 @@ extension Take {
           candidatePackets: source.legs.reduce(0) { $0 + $1.tracks.reduce(0) { $0 + (tracks[$1].candidate?.packets.count ?? 0) } },
           discarded: SourceDiscard.allCases.compactMap {
             source.discarded[$0.rawValue] > 0 ? ($0.name, source.discarded[$0.rawValue]) : nil
-          }, remote: source.legs.first?.peer.remote))
+          }, remote: source.legs.first?.remote, transportDatagrams: source.transportDatagrams,
+          session: source.legs.first?.webrtc.map(Take.numbers)))
     }
     for participant in participants {
       out.participants.append(

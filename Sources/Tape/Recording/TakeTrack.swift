@@ -1,4 +1,5 @@
 import Ground
+import Jitter
 import Track
 
 /// One declared track of a take: what is known of it beside what its receiver knows.
@@ -11,6 +12,12 @@ struct TakeTrack {
   let lane: Int
   var receiver: TrackReceiver
   let declaredSSRC: Bool
+  /// Asks for missing packets again; nil where the sender does not repeat any.
+  var nack: NegativeAcknowledger?
+  /// Which simulcast layer goes to tape; nil without simulcast.
+  var selector: LayerSelector?
+  /// Key frames of better layers than the one on tape.
+  var layerRequest = KeyFrameRequest()
   /// A new SSRC that wants to follow the one that the track has.
   var candidate: SSRCCandidate?
   var hasStarted = false

@@ -55,6 +55,8 @@ package struct OutgoingDatagram: Sendable {
   package var port: PeerSocket
   package var destination: SocketAddress
   package var bytes: [UInt8]
+  /// Which of our addresses it leaves from; nil where the leg has one socket.
+  package var origin: SocketAddress? = nil
 }
 
 /// Which of a leg's sockets a datagram leaves by.

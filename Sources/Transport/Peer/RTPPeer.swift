@@ -20,12 +20,18 @@ package enum DatagramDiscard: String, Sendable, CaseIterable {
   case notRTCP
   /// On the RTP port, but neither RTP nor RTCP (STUN, DTLS and others, RFC 7983).
   case notRTP
+  /// STUN that is broken, or that did not authenticate as the peer's (RFC 8445 §7.3).
+  case rejectedSTUN
+  /// Media that came before the handshake had agreed on keys.
+  case beforeKeys
 }
 
 /// What a datagram turned out to be. `count` bytes of it are clear.
 package enum Reception: Sendable, Equatable {
   case rtp(RTPPacket, count: Int)
   case rtcp(count: Int)
+  /// STUN or DTLS: the transport's own business.
+  case transport
   case discarded(DatagramDiscard)
 }
 
@@ -130,7 +136,7 @@ package struct RTPPeer: ~Copyable {
     }
   }
 
-  private static func discard(for error: SRTPError) -> DatagramDiscard {
+  static func discard(for error: SRTPError) -> DatagramDiscard {
     switch error {
     case .authenticationFailed: .authenticationFailed
     case .replayed: .replayed
