@@ -1,3 +1,4 @@
+import CLinux
 import Client
 import Control
 import Glibc
@@ -18,6 +19,7 @@ enum Serve {
     }
     let signals = StopSignals.install()
     raiseDescriptorLimit()
+    returnLargeBlocks()
     let logger = Logger(level: settings.logLevel, format: settings.logFormat)
     let recorder: Recorder
     let server: ControlServer
@@ -72,6 +74,10 @@ enum Serve {
   }
 
   /// A socket a track and three files a recording: the soft limit of 1024 is soon reached.
+  /// Has the allocator give memory of decoded pictures back to the system when it is freed. Left to itself it raises its limit with the
+  /// first picture, and keeps what a hundred recordings once needed.
+  private static func returnLargeBlocks() { clinux_map_blocks_from(512 << 10) }
+
   private static func raiseDescriptorLimit() {
     var limit = rlimit()
     guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }

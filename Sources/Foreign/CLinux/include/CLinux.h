@@ -48,6 +48,8 @@ void clinux_eventfd_clear(int fd);
 void clinux_name_thread(const char *name);
 // Lowers the calling thread's priority.
 void clinux_nice_thread(int nice);
+// Has malloc map each block of so many bytes or more by itself, and unmap it when it is freed (mallopt, M_MMAP_THRESHOLD).
+void clinux_map_blocks_from(int bytes);
 
 int64_t clinux_clock_monotonic(void);
 int64_t clinux_clock_realtime(void);
