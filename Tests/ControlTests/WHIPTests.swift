@@ -153,11 +153,13 @@ private let fragment = "Content-Type: application/trickle-ice-sdpfrag"
     #expect(try patch(deck, place, "a=candidate:1\r\n", match: first).status == 412)
     #expect(try patch(deck, place, "a=candidate:1\r\n", match: second).status == 204)
     #expect(try patch(deck, place, "a=candidate:1\r\n", match: "*").status == 204)
+    let third = try patch(deck, place, "a=ice-ufrag:newer\r\n", match: "\"*\"")
+    #expect(third.status == 200 && third.headers["etag"] != second)
     // A restart that cannot be leaves everything as it was.
     deck.recorder.refuse(with: ControlError(.invalidState, "candidates: not now", field: "candidates"))
     #expect(try patch(deck, place, "a=ice-ufrag:new\r\n", match: "*").status == 409)
     deck.recorder.refuse(with: nil)
-    #expect(try patch(deck, place, "a=candidate:1\r\n", match: second).status == 204)
+    #expect(try patch(deck, place, "a=candidate:1\r\n", match: third.headers["etag"]).status == 204)
   }
 
   @Test func aSessionEndsWithItsSource() throws {
@@ -209,6 +211,18 @@ private let fragment = "Content-Type: application/trickle-ice-sdpfrag"
     let refused = try deck.askOverTCP(method, path, token: publishToken)
     #expect(refused.status == 405)
     #expect(refused.headers["allow"] == (path == "/whip/r" ? "POST, OPTIONS" : "PATCH, DELETE, OPTIONS"))
+  }
+
+  @Test func whatSendsNothingIsNoPublisher() throws {
+    let deck = try deck()
+    for direction in ["a=recvonly", "a=inactive"] {
+      let own = try publish(deck, "/whip/r", "v=0\r\nm=audio 9 X 1\r\n\(direction)\r\nm=video 0 X 2\r\n")
+      #expect(own.status == 422)
+      #expect(own.errorMessage == "offer: no section of sound or picture is sendonly or sendrecv")
+      #expect(try publish(deck, "/whip/r", "v=0\r\n\(direction)\r\nm=audio 9 X 1\r\n").status == 422)
+    }
+    #expect(deck.recorder.calls.isEmpty)
+    #expect(try publish(deck, "/whip/r", "v=0\na=recvonly\nm=audio 9 X 1\na=sendonly\nm=video 9 X 2\n").status == 201)
   }
 
   @Test func anOfferThatWouldBeTakenInPartIsNotTaken() throws {

@@ -16,6 +16,7 @@ package struct AccessToken: Sendable {
   package let rooms: [String]?
 
   package init(secret: String, scope: Scope, rooms: [String]? = nil) {
+    precondition(!secret.isEmpty, "an empty token would open the API to all")
     self.secret = Redacted(Array(secret.utf8))
     self.scope = scope
     self.rooms = rooms
@@ -57,7 +58,7 @@ package struct AccessToken: Sendable {
     let isSendable = text.utf8.allSatisfy {
       (48...57).contains($0) || (65...90).contains($0) || (97...122).contains($0) || "-._~+/=".utf8.contains($0)
     }
-    guard (16...512).contains(text.utf8.count), isSendable else {
+    guard (16...AccessToken.longest).contains(text.utf8.count), isSendable else {
       throw .field(fields.name(field), "a token has 16 to 512 characters, each a letter, a digit or one of -._~+/=")
     }
     let scopes = Shown.either(Scope.allCases.map { $0.rawValue })
@@ -78,8 +79,12 @@ package struct AccessToken: Sendable {
   /// Whether the token opens what belongs to `room`.
   func opens(room: String) -> Bool { rooms?.contains(room) ?? true }
 
-  /// Compares without ending early, so that the time it takes tells nothing of how much was right.
+  private static let longest = 512
+
+  /// Compares without ending early, so that the time it takes tells nothing of how much was right. What is longer than any token is not
+  /// compared, so that a stranger's header costs little.
   func isSecret(_ given: [UInt8]) -> Bool {
+    if given.count > AccessToken.longest { return false }
     let secret = secret.exposed
     var difference = secret.count ^ given.count
     for (index, byte) in given.enumerated() { difference |= Int(byte ^ secret[index % secret.count]) }

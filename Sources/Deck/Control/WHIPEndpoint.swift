@@ -21,6 +21,9 @@ struct WHIPEndpoint: Sendable {
     try request.requireType(SDPMediaType.description)
     try request.requireAcceptable(SDPMediaType.description)
     let offer = try request.sessionText("offer")
+    if MediaSections.sendsNothing(offer) {
+      throw ControlError(.unprocessable, "offer: no section of sound or picture is sendonly or sendrecv", field: "offer")
+    }
     guard room.unicodeScalars.count <= 256 else { throw .field("room", "it has more than the 256 characters that are allowed") }
     if let participant, !(1...256).contains(participant.unicodeScalars.count) {
       throw .field("participant", "a participant's id has 1 to 256 characters")
@@ -137,7 +140,8 @@ struct WHIPEndpoint: Sendable {
     }
     let fragment = try request.sessionText("candidates")
     return try session.tag.withLock { tag throws(ControlError) in
-      guard condition == "*" || condition.split(separator: ",").contains(where: { $0.trimmed == tag }) else {
+      // The RFC's own example has the star in quotes, and clients follow it.
+      guard condition == "*" || condition == "\"*\"" || condition.split(separator: ",").contains(where: { $0.trimmed == tag }) else {
         throw ControlError(
           .preconditionFailed, "If-Match: \(Shown.cut(condition)) is not the ETag of the present ICE session", field: "If-Match")
       }

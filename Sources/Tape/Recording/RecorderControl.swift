@@ -6,7 +6,7 @@ package struct ControlError: Error, Sendable, Equatable {
   package enum Code: String, Sendable {
     case invalidJSON, invalidField, unauthorized, forbidden, notFound, methodNotAllowed, invalidState
     case lengthRequired, bodyTooLarge, unsupportedMediaType
-    case notAcceptable, preconditionFailed, preconditionRequired
+    case notAcceptable, preconditionFailed, preconditionRequired, unprocessable
     case atCapacity, `internal`, starting, shuttingDown, diskFull
 
     /// The HTTP status that carries the code (control-api.md, Errors).
@@ -23,6 +23,7 @@ package struct ControlError: Error, Sendable, Equatable {
       case .unsupportedMediaType: 415
       case .notAcceptable: 406
       case .preconditionFailed: 412
+      case .unprocessable: 422
       case .preconditionRequired: 428
       case .atCapacity: 429
       case .internal: 500
