@@ -18,10 +18,11 @@ struct BrowserTests {
       return tests.deletingLastPathComponent().appending(path: "tapedeck").path
     }()
 
-    init() throws {
+    /// `flags`: of `serve`, beside the ones that every test needs.
+    init(_ flags: [String] = []) throws {
       try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
       process.executableURL = URL(fileURLWithPath: Daemon.program)
-      process.arguments = ["serve", "--control", control, "--root", folder.path + "/recordings", "--log-level", "error"]
+      process.arguments = ["serve", "--control", control, "--root", folder.path + "/recordings", "--log-level", "error"] + flags
       try process.run()
       for _ in 0..<200 where (try? Daemon.run(["node", "--control", control]))?.status != 0 { usleep(50_000) }
     }

@@ -48,8 +48,13 @@ struct Playback: Decodable {
 struct Browser {
   static let path = ["/usr/bin/chromium", "/usr/bin/chromium-browser"].first { FileManager.default.isExecutableFile(atPath: $0) }
 
-  /// Opens the address, waits for the page's report, and closes.
+  /// Opens a page that plays, and waits for its report.
   static func play(_ server: PageServer) throws -> Playback? {
+    try result(of: server, seconds: 60).map { try JSONDecoder().decode(Playback.self, from: Data($0.utf8)) }
+  }
+
+  /// Opens the server's page, waits for its report, and closes.
+  static func result(of server: PageServer, flags: [String] = [], seconds: Int) throws -> String? {
     let profile = FileManager.default.temporaryDirectory.appendingPathComponent("tapedeck-browser-\(UUID().uuidString)")
     defer { try? FileManager.default.removeItem(at: profile) }
     let process = Process()
@@ -57,8 +62,9 @@ struct Browser {
     process.arguments = [
       "--headless=new", "--no-sandbox", "--user-data-dir=\(profile.path)", "--no-first-run", "--disable-gpu", "--disable-dev-shm-usage",
       "--autoplay-policy=no-user-gesture-required", "--disable-background-networking", "--disable-component-update", "--disable-sync",
-      "--disable-extensions", "--mute-audio", "http://127.0.0.1:\(server.port)/",
+      "--disable-extensions", "--mute-audio",
     ]
+    process.arguments? += flags + ["http://127.0.0.1:\(server.port)/"]
     process.standardOutput = FileHandle.nullDevice
     process.standardError = FileHandle.nullDevice
     try process.run()
@@ -66,7 +72,6 @@ struct Browser {
       process.terminate()
       process.waitUntilExit()
     }
-    guard let text = server.waitForResult(seconds: 60) else { return nil }
-    return try JSONDecoder().decode(Playback.self, from: Data(text.utf8))
+    return server.waitForResult(seconds: seconds)
   }
 }
