@@ -51,7 +51,7 @@ extension BrowserTests {
       let page = Publishing.page(api: api, token: Self.token, paths: ["/whip/studio?participant=ada"], restartsICE: true)
       let server = PageServer(page: page, control: daemon.control)
       defer { server.close() }
-      let published = try #require(try Browser.publish(server), "the browser did not report")
+      let published = try #require(try Browser.send(server, Publishing.self), "the browser did not report")
       #expect(published.error == nil)
       #expect(published.refused == ["401", "Bearer realm=\"tapedeck\"", "unauthorized"])
       let publisher = try #require(published.publishers.first)
@@ -80,12 +80,31 @@ extension BrowserTests {
       #expect(video["packetsLost"] as? Int == 0)
     }
 
+    @Test func theControlAPIOffersAndIsRenegotiated() throws {
+      let daemon = try Daemon()
+      let server = PageServer(page: Negotiating.page, control: daemon.control)
+      defer { server.close() }
+      let negotiated = try #require(try Browser.send(server, Negotiating.self), "the browser did not report")
+      #expect(negotiated.error == nil)
+      #expect(negotiated.calls == [201, 200, 200, 200, 200])
+      #expect(negotiated.directions == [["recvonly", "recvonly"], ["recvonly", "inactive"], ["recvonly", "recvonly"]])
+      let recording = try #require(try ended(daemon).first)
+      #expect(recording["status"] as? String == "completed")
+      let sources = recording["sources"] as? [[String: Any]] ?? []
+      #expect(sources.count == 1)
+      let video = (sources.first?["tracks"] as? [[String: Any]] ?? []).filter { $0["kind"] as? String == "video" }
+      #expect(video.allSatisfy { $0["participant"] as? String == "ada" })
+      let written = video.reduce(0) { $0 + ($1["framesWritten"] as? Int ?? 0) }
+      #expect(negotiated.framesSent >= 60)
+      #expect(written >= negotiated.framesSent - 5)
+    }
+
     @Test func publishersOfARoomShareItsRecording() throws {
       let (daemon, api) = try daemon()
       let page = Publishing.page(api: api, token: Self.token, paths: ["/whip/studio", "/whip/studio"], restartsICE: false)
       let server = PageServer(page: page, control: daemon.control)
       defer { server.close() }
-      let published = try #require(try Browser.publish(server), "the browser did not report")
+      let published = try #require(try Browser.send(server, Publishing.self), "the browser did not report")
       #expect(published.error == nil)
       #expect(published.publishers.map(\.post) == [201, 201])
       #expect(published.publishers.map(\.deleted) == [200, 200])

@@ -126,9 +126,9 @@ struct Publishing: Decodable {
 }
 
 extension Browser {
-  /// Opens a page that publishes, and waits for its report.
-  static func publish(_ server: PageServer) throws -> Publishing? {
+  /// Opens a page that sends the browser's fake devices, and waits for its report.
+  static func send<Report: Decodable>(_ server: PageServer, _ report: Report.Type) throws -> Report? {
     let flags = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", "--allow-loopback-in-peer-connection"]
-    return try result(of: server, flags: flags, seconds: 90).map { try JSONDecoder().decode(Publishing.self, from: Data($0.utf8)) }
+    return try result(of: server, flags: flags, seconds: 90).map { try JSONDecoder().decode(report, from: Data($0.utf8)) }
   }
 }
