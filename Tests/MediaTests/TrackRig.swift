@@ -21,6 +21,8 @@ struct TrackRig {
   private(set) var frames: [PlacedFrame] = []
   private(set) var gaps: [Gap] = []
   private(set) var sizes: [PictureSize] = []
+  /// Steps of the clock that were told.
+  private(set) var corrections: [ParticipantClock.Correction] = []
   /// When a key frame was asked for, in milliseconds.
   private(set) var requests: [Double] = []
   /// Broken promises, in words; a test expects none.
@@ -90,6 +92,7 @@ struct TrackRig {
 
   private mutating func collect() {
     balance()
+    while let correction = clock.popCorrection() { corrections.append(correction) }
     while let output = receiver.popOutput() {
       switch output {
       case .frame(let frame):

@@ -236,7 +236,7 @@ import Track
 
   @Test func brokenPayloadsBreakTheirFrame() {
     // A descriptor without a frame; a key frame without start code, of no size, or shorter than its first partition.
-    for damage in 0..<5 {
+    for damage in 0..<6 {
       var scene = flat()
       scene.pictures(10)
       var datagrams = scene.stream.next(isKey: damage > 0, packets: 2)
@@ -246,6 +246,8 @@ import Track
       case 1: datagrams[0][frame + 3] = 0
       case 2: datagrams[0].replaceSubrange(frame + 6..<frame + 10, with: [0, 0, 0, 0])
       case 3: datagrams[0][frame + 2] = 0xff
+      // By one byte: the head counts too.
+      case 4: datagrams[0].replaceSubrange(frame..<frame + 3, with: VP8Frame.tag(isKey: true, partition: 31))
       default: datagrams[0].removeLast(datagrams[0].count - frame)
       }
       for datagram in datagrams { scene.rig.send(datagram, at: scene.time) }
@@ -257,6 +259,26 @@ import Track
       #expect(scene.rig.counters.discarded(.malformedPayload) >= 1 && scene.rig.counters.discarded(.brokenReference) == 15, "\(damage)")
       #expect(scene.rig.gaps.map(\.packetsLost) == [0] && scene.rig.faults.isEmpty, "\(damage)")
     }
+  }
+
+  /// A packet of another picture that is no beginning, although no number is missing: neither picture is whole.
+  @Test func aPictureWithoutABeginningBreaksOffTheOneBefore() {
+    var scene = flat()
+    scene.pictures(10)
+    let sequence = scene.stream.sequence
+    let first = scene.stream.next(packets: 3)
+    var second = scene.stream.next(packets: 3)
+    for number in 1..<3 {
+      second[number].replaceSubrange(
+        2..<4, with: [UInt8((sequence &+ 1 &+ UInt16(number)) >> 8), UInt8((sequence &+ 1 &+ UInt16(number)) & 0xff)])
+    }
+    scene.stream.sequence = sequence &+ 4
+    for datagram in first.prefix(2) + second.suffix(2) { scene.rig.send(datagram, at: scene.time) }
+    scene.time += 2 * Scene.interval
+    scene.pictures(5)
+    scene.rig.finish()
+    #expect(scene.given == Array(0..<10) && scene.rig.counters.packetsLost == 0 && scene.rig.faults.isEmpty)
+    #expect(scene.rig.discards == [.incompleteFrame: 4, .brokenReference: 15] && scene.rig.counters.framesDropped == 7)
   }
 
   @Test func aFrameThatNeverEndsIsDropped() {
