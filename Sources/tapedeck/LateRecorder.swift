@@ -1,16 +1,26 @@
+import Dispatch
 import Ground
 import JSON
 import Recording
 import Synchronization
 
 /// Stands where the recorder will be while it completes what a crash left: the control socket is bound already, so that a second daemon
-/// is refused, and calls are answered `starting`.
+/// is refused. Calls wait a while for it, and are answered `starting` where it takes longer.
 final class LateRecorder: RecorderControl, Sendable {
-  private let opened = Mutex<(any RecorderControl)?>(nil)
+  private static let patience = DispatchTimeInterval.seconds(5)
 
-  func open(_ recorder: any RecorderControl) { opened.withLock { $0 = recorder } }
+  private let opened = Mutex<(any RecorderControl)?>(nil)
+  /// Signalled once the recorder is there; who finds it so signals the next one.
+  private let isOpen = DispatchSemaphore(value: 0)
+
+  func open(_ recorder: any RecorderControl) {
+    opened.withLock { $0 = recorder }
+    isOpen.signal()
+  }
 
   private func recorder() throws(ControlError) -> any RecorderControl {
+    if let recorder = opened.withLock({ $0 }) { return recorder }
+    if isOpen.wait(timeout: .now() + LateRecorder.patience) == .success { isOpen.signal() }
     guard let recorder = opened.withLock({ $0 }) else {
       throw ControlError(.starting, "the node is starting: interrupted recordings are being completed")
     }

@@ -95,20 +95,28 @@ package struct Manifest: Sendable {
       JSONField("state", .string(status.hasEnded ? "closed" : state)),
       JSONField("ports", .array(source.ports.flatMap(Manifest.ports))),
       JSONField("srtp", srtp(source.specification.srtp, withSecrets: withSecrets)),
-      JSONField("answer", JSONValue(source.specification.webrtc?.answer)),
+      JSONField("answer", JSONValue(Manifest.description(source.specification.webrtc?.answer, withSecrets: withSecrets))),
       JSONField("remote", JSONValue(numbers?.remote?.description)),
       JSONField("datagramsReceived", JSONValue(numbers?.datagramsReceived ?? 0)),
       JSONField(
         "datagramsDiscarded", .object((numbers?.discarded ?? []).map { JSONField($0.name, JSONValue($0.count)) })),
     ]
-    if let webrtc = source.specification.webrtc { fields += Manifest.session(webrtc, session) }
+    if let webrtc = source.specification.webrtc { fields += Manifest.session(webrtc, session, withSecrets: withSecrets) }
     let tracks = snapshot.tracks.filter { $0.source == index }
     fields.append(JSONField("tracks", .array(tracks.map(track))))
     return .object(fields)
   }
 
+  /// A session description of ours; without secrets, without its ICE password.
+  private static func description(_ text: String?, withSecrets: Bool) -> String? {
+    guard let text, !withSecrets else { return text }
+    return text.split(separator: "\r\n").filter { !$0.hasPrefix("a=ice-pwd:") }.map { $0 + "\r\n" }.joined()
+  }
+
   /// How a WebRTC peer is connected.
-  private static func session(_ webrtc: WebRTCSpecification, _ session: TakeSnapshot.SessionNumbers?) -> [JSONField] {
+  private static func session(
+    _ webrtc: WebRTCSpecification, _ session: TakeSnapshot.SessionNumbers?, withSecrets: Bool
+  ) -> [JSONField] {
     var pair = JSONValue.null
     if let session, let local = session.local, let remote = session.remote {
       pair = [
@@ -117,7 +125,8 @@ package struct Manifest: Sendable {
       ]
     }
     return [
-      JSONField("offer", JSONValue(webrtc.offer)), JSONField("stateReason", JSONValue(session?.reason)),
+      JSONField("offer", JSONValue(description(webrtc.offer, withSecrets: withSecrets))),
+      JSONField("stateReason", JSONValue(session?.reason)),
       JSONField("iceState", JSONValue(session?.iceState)), JSONField("selectedPair", pair),
       JSONField("dtlsCipher", JSONValue(session?.cipherSuite)), JSONField("srtpSuite", JSONValue(session?.suite)),
       JSONField("roundTripMilliseconds", JSONValue(session?.roundTripMilliseconds.map { Manifest.rounded($0) })),
