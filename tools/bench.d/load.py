@@ -195,7 +195,8 @@ def check_files(peer, length):
             hashes = file_hashes(path, kind)
             sent = round(length * rate)
             facts[kind] = {"sent": sent, "onTape": len(hashes), "wrong": wrong_frames(hashes, peer.media.hashes(track))}
-        facts["decodes"] = decodes(path)
+        facts["decodeErrors"] = decode_errors(path)
+        facts["decodes"] = not facts["decodeErrors"]
         out.append(facts)
     return out
 
@@ -217,7 +218,8 @@ def wrong_frames(hashes, loop):
     return sum(1 for k, found in enumerate(hashes) if found != loop[(first + k) % len(loop)])
 
 
-def decodes(path):
+def decode_errors(path):
+    """What a decoder complains of; empty where all is well."""
     command = ["nice", "ffmpeg", "-v", "error", "-xerror", "-nostdin", "-i", str(path), "-f", "null", "-"]
     ended = subprocess.run(command, capture_output=True, text=True)
-    return ended.returncode == 0 and not ended.stderr.strip()
+    return ended.stderr.strip() or ("" if ended.returncode == 0 else f"status {ended.returncode}")

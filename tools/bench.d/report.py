@@ -82,7 +82,7 @@ def faults(row):
             if part and (part["onTape"] != part["sent"] or part["wrong"]):
                 out.append(f"stream {file['stream']}: {kind} {part}")
         if not file["decodes"]:
-            out.append(f"stream {file['stream']} does not decode")
+            out.append(f"stream {file['stream']} does not decode: {file['decodeErrors'][:300]}")
     return out
 
 
