@@ -30,6 +30,7 @@ extension Recorder {
     ice.mode = isLite ? .lite : .full
     ice.role = offer == nil ? .controlling : .controlled
     let now = Clocks.now()
+    let identity = try identity()
     let peer: WebRTCPeer
     do throws(ICEError) {
       peer = try WebRTCPeer(WebRTCPeer.Configuration(identity: identity, ice: ice), at: now)
@@ -209,7 +210,7 @@ extension Recorder {
   private func restartICE(_ session: WebRTCSession, _ entry: RecordingEntry) throws(ControlError) -> LocalTransport {
     let isLite = session.negotiator.local.isLite
     let box = Mutex<LocalTransport?>(nil)
-    let identity = identity
+    let identity = try identity()
     try onLoop(entry, call: "restart ICE") { now throws(ControlError) in
       do throws(ICEError) {
         try session.peer.restartICE(at: now)

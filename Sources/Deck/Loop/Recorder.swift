@@ -27,8 +27,8 @@ package final class Recorder: RecorderControl, Sendable {
   /// Ends of recordings, and hashes: what reads whole files must delay neither media nor the books.
   let finishers: TranscoderPool
   let ports: PortAllocator
-  /// What WebRTC peers know us by, made anew at each start.
-  let identity: DTLSIdentity
+  /// What WebRTC peers know us by, made with the first of them: a node that meets none does without OpenSSL's memory for it.
+  private let madeIdentity = Mutex<DTLSIdentity?>(nil)
   let state: Mutex<State>
   let startedAt = Clocks.wall()
   let startInstant = Clocks.now()
@@ -43,11 +43,6 @@ package final class Recorder: RecorderControl, Sendable {
     self.logger = logger
     try Recorder.checkListening(configuration.listenIP)
     try Recorder.openRoot(configuration.root)
-    do throws(DTLSError) {
-      identity = try DTLSIdentity(at: Clocks.wall())
-    } catch {
-      throw ControlError(.internal, "no certificate can be made: \(error)")
-    }
     SRTPSession.prepare()
     // No thread before the last thing that can fail.
     let found = FoundRecordings(root: configuration.root, logger: logger)
@@ -62,6 +57,20 @@ package final class Recorder: RecorderControl, Sendable {
     transcoders = TranscoderPool(name: "transcode", threads: max(1, cores - 1), nice: 10)
     finishers = TranscoderPool(name: "finish", threads: min(2, cores), nice: 0)
     for id in found.unhashed { hashLater(id) }
+  }
+
+  /// The node's certificate.
+  func identity() throws(ControlError) -> DTLSIdentity {
+    do throws(DTLSError) {
+      return try madeIdentity.withLock { (made) throws(DTLSError) in
+        if let known = made { return known }
+        let fresh = try DTLSIdentity(at: Clocks.wall())
+        made = fresh
+        return fresh
+      }
+    } catch {
+      throw ControlError(.internal, "no certificate can be made: \(error)")
+    }
   }
 
   private static func openRoot(_ root: String) throws(ControlError) {
