@@ -73,11 +73,11 @@ enum Serve {
     var description: String
   }
 
-  /// A socket a track and three files a recording: the soft limit of 1024 is soon reached.
   /// Has the allocator give memory of decoded pictures back to the system when it is freed. Left to itself it raises its limit with the
   /// first picture, and keeps what a hundred recordings once needed.
   private static func returnLargeBlocks() { clinux_map_blocks_from(512 << 10) }
 
+  /// A socket a track and three files a recording: the soft limit of 1024 is soon reached.
   private static func raiseDescriptorLimit() {
     var limit = rlimit()
     guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
