@@ -80,7 +80,8 @@ final class PageServer: Sendable {
 
   private static func contentLength(_ text: String) -> Int {
     guard let at = text.range(of: "content-length:", options: .caseInsensitive) else { return 0 }
-    return Int(text[at.upperBound...].prefix { $0 != "\r" }.trimmingCharacters(in: .whitespaces)) ?? 0
+    // By UTF-8, because "\r\n" is one Character, and unlike "\r".
+    return Int(String(text[at.upperBound...].utf8.prefix { $0 != 0x0d })?.trimmingCharacters(in: .whitespaces) ?? "") ?? 0
   }
 
   private func forward(_ request: String, _ connection: Int32) {
