@@ -59,7 +59,7 @@ let package = Package(
     room("Transport", "ICE", "Ground", "STUN", "CCrypto"),
     room("Transport", "SRTP", "Ground", "RTP", "CSRTP"),
     room("Transport", "DTLS", "Ground", "SRTP", "CTLS"),
-    room("Transport", "Peer", "Ground", "RTP", "RTCP", "SRTP", "ICE", "DTLS"),
+    room("Transport", "Peer", "Ground", "STUN", "RTP", "RTCP", "SRTP", "ICE", "DTLS"),
     // Media: packets to frames with their place in time.
     room("Media", "Codecs", "Ground"),
     room("Media", "Jitter", "Ground"),
@@ -94,7 +94,7 @@ let package = Package(
     tests("ICETests", "Ground", "STUN", "ICE", "STUNSamples", "Seeded"),
     tests("STUNTests", "Ground", "STUN", "STUNSamples", "Seeded"),
     tests("TextTests", "Ground", "SDP", "HLSPlaylist", "JSON"),
-    tests("TransportTests", "Ground", "RTP", "RTCP", "SRTP", "Peer", "Seeded"),
+    tests("TransportTests", "Ground", "STUN", "RTP", "RTCP", "SRTP", "ICE", "Peer", "Seeded"),
     tests("DTLSTests", "Ground", "RTP", "SRTP", "DTLS", "Seeded"),
     tests("MediaTests", "Ground", "RTP", "RTCP", "Codecs", "Jitter", "Timeline", "Track", "COpus", "Seeded"),
     tests("FeedbackTests", "Ground", "RTCP", "Feedback"),
@@ -109,6 +109,7 @@ let package = Package(
     tests("ControlTests", "Ground", "JSON", "Recording", "Control"),
     tests("BrowserTests", "tapedeck"),
     tests("ClientTests", "Ground", "JSON", "Client"),
-    tests("DeckTests", "Ground", "JSON", "Codecs", "Recording", "Loop", "Control", "Client", "CLinux"),
+    tests(
+      "DeckTests", "Ground", "JSON", "SRTP", "ICE", "DTLS", "Codecs", "Recording", "Loop", "Control", "Client", "CLinux"),
   ]
 )

@@ -37,6 +37,10 @@ struct ServeSettings {
     if let value = parsed.text("root") { recorder.root = value }
     if let range = parsed.portRange("port-range") { recorder.portRange = PortRange(first: range.lowerBound, last: range.upperBound) }
     if let value = parsed.text("listen-ip") { recorder.listenIP = value }
+    if let ports = parsed.ports("webrtc-port") { recorder.webrtcPorts = PortRange(first: ports.lowerBound, last: ports.upperBound) }
+    if let text = parsed.text("webrtc-listen") {
+      recorder.webrtcListenIPs = try ServeSettings.addresses(text.split(separator: ",").map { String($0) }, "--webrtc-listen")
+    }
     if let value = parsed.text("announce-ip") { recorder.announceIP = value }
     if let value = parsed.integer("max-recordings") { recorder.maxRecordings = value }
     if let value = parsed.integer("threads") { recorder.threads = value }
@@ -46,7 +50,7 @@ struct ServeSettings {
 
   private static let fields = [
     "control", "controlGroup", "root", "portRange", "listenIp", "announceIp", "maxRecordings", "threads", "logLevel", "logFormat",
-    "listen", "listenInsecure", "tokens", "cors", "whip",
+    "listen", "listenInsecure", "tokens", "cors", "whip", "webrtcPort", "webrtcListen",
   ]
 
   /// How the control API is served.
@@ -117,8 +121,36 @@ struct ServeSettings {
     return true
   }
 
+  /// The shared port's settings; false: another field.
+  private mutating func applyWebRTC(_ field: JSONField, _ path: String) throws(Invalid) -> Bool {
+    let place = "\(path): \(field.name)"
+    switch field.name {
+    case "webrtcPort":
+      guard let ports = ValueKind.ports(field.value.integerValue.map { String($0) } ?? field.value.stringValue ?? "") else {
+        throw Invalid(message: "\(place): \(field.value.text()) is not a port or a range of ports FIRST-LAST")
+      }
+      recorder.webrtcPorts = PortRange(first: ports.lowerBound, last: ports.upperBound)
+    case "webrtcListen":
+      guard let texts = field.value.arrayValue?.map(\.stringValue) ?? field.value.stringValue.map({ [$0] }), !texts.contains(nil) else {
+        throw Invalid(message: "\(place): \(field.value.text()) is not an IP address or a list of them")
+      }
+      recorder.webrtcListenIPs = try ServeSettings.addresses(texts.compactMap { $0 }, place)
+    default: return false
+    }
+    return true
+  }
+
+  private static func addresses(_ texts: [String], _ place: String) throws(Invalid) -> [String] {
+    for text in texts where SocketAddress(ip: text, port: 0) == nil {
+      throw Invalid(message: "\(place): \(text) is not an IP address")
+    }
+    guard !texts.isEmpty else { throw Invalid(message: "\(place): at least one IP address is needed") }
+    return texts
+  }
+
   private mutating func apply(_ field: JSONField, _ path: String, _ console: SystemConsole) throws(Invalid) {
     if try applyAccess(field, path, console) { return }
+    if try applyWebRTC(field, path) { return }
     func wrong(_ allowed: String) -> Invalid {
       Invalid(message: "\(path): \(field.name): \(field.value.text()) is not \(allowed)")
     }

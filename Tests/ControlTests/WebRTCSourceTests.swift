@@ -13,7 +13,7 @@ private func read(_ fields: String) throws -> SourceSpecification {
 @Suite struct WebRTCSourceTests {
   @Test func anOfferIsRead() throws {
     let source = try read(
-      #","offer":"v=0\r\n","participant":"ada","participants":{"0":"ada","stream-7":"bob"},"simulcast":"all","ice":"full","listenIp":"::1""#
+      #","offer":"v=0\r\n","participant":"ada","participants":{"0":"ada","stream-7":"bob"},"simulcast":"all","ice":"full","sharedPort":false,"listenIp":"::1""#
     )
     let webrtc = try #require(source.webrtc)
     guard case .offer(let text) = webrtc.beginning else {
@@ -24,7 +24,7 @@ private func read(_ fields: String) throws -> SourceSpecification {
     #expect(webrtc.participant == "ada")
     #expect(webrtc.participants.map { "\($0.key)=\($0.participant)" } == ["0=ada", "stream-7=bob"])
     #expect(webrtc.simulcast == .all)
-    #expect(webrtc.ice == .full)
+    #expect(webrtc.ice == .full && !webrtc.sharesPort)
     #expect(source.listenIP == "::1")
     #expect(source.tracks.isEmpty)
   }
@@ -32,7 +32,7 @@ private func read(_ fields: String) throws -> SourceSpecification {
   @Test func theLeastHasDefaults() throws {
     let source = try read(#","offer":"v=0""#)
     let webrtc = try #require(source.webrtc)
-    #expect(webrtc.participant == nil && webrtc.participants.isEmpty && webrtc.ice == nil && source.listenIP == nil)
+    #expect(webrtc.participant == nil && webrtc.participants.isEmpty && webrtc.ice == nil && webrtc.sharesPort && source.listenIP == nil)
     #expect(webrtc.simulcast == .highest)
   }
 
@@ -91,7 +91,7 @@ private func read(_ fields: String) throws -> SourceSpecification {
     #expect(error?.message == "source.\(field): only an rtp source has this field, and this one is of type webrtc")
   }
 
-  @Test(arguments: ["offer", "makeOffer", "participant", "participants", "simulcast", "ice"])
+  @Test(arguments: ["offer", "makeOffer", "participant", "participants", "simulcast", "ice", "sharedPort"])
   func whatOnlyWebRTCHasIsRefusedByName(field: String) throws {
     let text = #"{"type":"rtp","tracks":[{"participant":"a","codec":"opus","payloadType":111}],"\#(field)":null}"#
     let json = try JSONValue(parsing: Array(text.utf8))

@@ -173,6 +173,13 @@ package enum TapedeckGrammar {
         "announce-ip", "IP", .ip, "The address that senders are told", environment: "TAPEDECK_ANNOUNCE_IP",
         default: "the one that is bound"),
       .value(
+        "webrtc-port", "PORT|FIRST-LAST", .ports,
+        "The UDP port that WebRTC sources share; of a range, one for each media thread",
+        environment: "TAPEDECK_WEBRTC_PORT", default: "a port for each source"),
+      .value(
+        "webrtc-listen", "IP[,IP]...", .text, "Where --webrtc-port binds", environment: "TAPEDECK_WEBRTC_LISTEN",
+        default: "--listen-ip"),
+      .value(
         "control-group", "GROUP", .text, "The group that may use the control socket", environment: "TAPEDECK_CONTROL_GROUP"),
       .value(
         "listen", "IP:PORT", .endpoint, "Serve the control API and WHIP on TCP too", environment: "TAPEDECK_LISTEN",

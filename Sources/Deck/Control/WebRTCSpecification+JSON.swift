@@ -4,7 +4,7 @@ import Recording
 
 extension WebRTCSpecification {
   /// The fields of a `webrtc` source beside `type` and `listenIp`.
-  static let fields = ["offer", "makeOffer", "participant", "participants", "simulcast", "ice"]
+  static let fields = ["offer", "makeOffer", "participant", "participants", "simulcast", "ice", "sharedPort"]
   /// The most characters of a session description or of a fragment of one; browsers' offers for a large room have some tens of thousands.
   static let textLimit = 262_144
 
@@ -29,6 +29,7 @@ extension WebRTCSpecification {
     participants = try WebRTCSpecification.participants(fields)
     simulcast = try fields.choice("simulcast", Simulcast.self) ?? simulcast
     ice = try fields.choice("ice", ICEMode.self)
+    sharesPort = try fields.bool("sharedPort") ?? sharesPort
   }
 
   private static func participants(_ owner: FieldReader) throws(ControlError) -> [(key: String, participant: String)] {

@@ -3,70 +3,6 @@ import Peer
 import Recording
 import Synchronization
 
-/// One recording on a media loop. Touched by the loop's thread only.
-final class LoopTake: @unchecked Sendable {
-  let take: Take
-  let job: WriterJob
-  /// Hears events and ends, on the loop's thread; must not block.
-  let observer: any LoopObserver
-  var sockets: [LoopSocket] = []
-  var names: [(Int, String)] = []
-  var hasReportedStart = false
-  var releasedSoFar = 0
-  /// When its numbers are next put on disk, for the case of a crash.
-  var nextNote = Instant(nanoseconds: 0)
-
-  private var named = 0
-
-  init(take: Take, job: WriterJob, observer: any LoopObserver) {
-    self.take = take
-    self.job = job
-    self.observer = observer
-  }
-
-  /// Takes over the sockets of a source or of tracks that were added. On the loop's thread.
-  func listen(_ added: [LoopSocket], on loop: MediaLoop) {
-    for socket in added {
-      loop.add(socket, to: self)
-      sockets.append(socket)
-    }
-    nameParticipants()
-  }
-
-  /// Tells the writer what participants are called that it has not heard of.
-  func nameParticipants() {
-    let ids = take.participantIDs
-    for number in named..<ids.count { names.append((number, ids[number])) }
-    named = ids.count
-  }
-}
-
-/// What a loop tells of a recording. Called on the loop's thread.
-protocol LoopObserver: AnyObject, Sendable {
-  func events(_ events: [TakeEvent], at now: Instant)
-  func mediaBegan(at now: Instant)
-  /// Time has passed: the manifest on disk is no longer fresh.
-  func progressed()
-  func limitReached(_ limit: LimitReached)
-  func failed(_ failure: TapeFailure)
-}
-
-/// A socket and where in its recording it belongs.
-final class LoopSocket: @unchecked Sendable {
-  let socket: DatagramSocket
-  let source: Int
-  let leg: Int
-  let port: PeerPort
-  unowned var owner: LoopTake!
-  var slot = 0
-  init(socket: DatagramSocket, source: Int, leg: Int, port: PeerPort) {
-    self.socket = socket
-    self.source = source
-    self.leg = leg
-    self.port = port
-  }
-}
-
 /// One thread that owns its sockets and the recordings on them.
 ///
 /// While packets come it drains all sockets once a tick: a recorder has no latency to win, and a wake-up a packet is what receiving
@@ -108,10 +44,18 @@ final class MediaLoop: @unchecked Sendable {
   /// Recordings on the loop, for choosing the least loaded.
   let load = Atomic<Int>(0)
   let packetsReceived = Atomic<UInt64>(0)
+  /// The port that its WebRTC peers share; nil where each has its own.
+  let shared: SharedSockets?
+  /// Epoll words from here on are numbers of the shared port's sockets.
+  private static let sharedWords: UInt64 = 1 << 32
 
-  init(index: Int, writer: WriterThread) {
+  init(index: Int, writer: WriterThread, shared: SharedSockets? = nil) {
     self.writer = writer
+    self.shared = shared
     lane = writer.addLane()
+    for (number, socket) in (shared?.sockets ?? []).enumerated() {
+      sockets.add(socket.descriptor, word: MediaLoop.sharedWords + UInt64(number))
+    }
     sockets.add(waker.descriptor, word: UInt64.max)
     commands.add(waker.descriptor, word: UInt64.max)
     thread = WorkerThread(name: "media-\(index)") { [unowned self] in run() }
@@ -164,13 +108,21 @@ final class MediaLoop: @unchecked Sendable {
 
   func add(_ socket: LoopSocket, to item: LoopTake) {
     socket.owner = item
+    guard let own = socket.socket else {
+      shared?.add(socket)
+      return
+    }
     socket.slot = freeSlots.popLast() ?? slots.count
     if socket.slot == slots.count { slots.append(socket) } else { slots[socket.slot] = socket }
-    sockets.add(socket.socket.descriptor, word: UInt64(socket.slot))
+    sockets.add(own.descriptor, word: UInt64(socket.slot))
   }
 
   func remove(_ socket: LoopSocket) {
-    sockets.remove(socket.socket.descriptor)
+    guard let own = socket.socket else {
+      shared?.remove(socket)
+      return
+    }
+    sockets.remove(own.descriptor)
     slots[socket.slot] = nil
     freeSlots.append(socket.slot)
   }
@@ -233,6 +185,9 @@ final class MediaLoop: @unchecked Sendable {
       for i in 0..<ready {
         if words[i] == UInt64.max {
           obey()
+        } else if words[i] >= MediaLoop.sharedWords {
+          any = true
+          if receiveShared(Int(words[i] - MediaLoop.sharedWords)) { mayHaveMore = true }
         } else if Int(words[i]) < slots.count, let socket = slots[Int(words[i])] {
           any = true
           if receive(socket) { mayHaveMore = true }
@@ -244,29 +199,51 @@ final class MediaLoop: @unchecked Sendable {
 
   /// Receives what had come before the recording was ended; a flood that goes on is not waited out.
   private func drain(_ socket: LoopSocket, until end: Instant) {
-    while receive(socket), Clocks.now() < end {}
+    if socket.socket != nil {
+      while receive(socket), Clocks.now() < end {}
+    } else {
+      for number in shared?.sockets.indices ?? 0..<0 { while receiveShared(number), Clocks.now() < end {} }
+    }
   }
 
   /// Answers whether more may wait.
   private func receive(_ socket: LoopSocket) -> Bool {
+    guard let own = socket.socket else { return false }
     let take: Take = socket.owner.take
-    let (source, leg, port, local) = (socket.source, socket.leg, socket.port, socket.socket.address)
+    let (source, leg, port, local) = (socket.source, socket.leg, socket.port, own.address)
+    return receive(from: own) { bytes, facts, _, arrival in
+      guard !facts.isTruncated else {
+        take.receiveOversized(source: source)
+        return
+      }
+      take.receive(&bytes, from: facts.from, to: local, source: source, leg: leg, port: port, at: arrival)
+    }
+  }
+
+  /// The same for a socket of the shared port.
+  private func receiveShared(_ number: Int) -> Bool {
+    guard let shared else { return false }
+    return receive(from: shared.sockets[number]) { bytes, facts, now, arrival in
+      shared.receive(&bytes, facts, on: number, at: now, arrival: arrival)
+    }
+  }
+
+  /// Hands what waits on a socket to `body`, with the time and when it arrived; answers whether more may wait.
+  private func receive(
+    from socket: DatagramSocket, _ body: (inout MutableSpan<UInt8>, DatagramBatch.Facts, Instant, Instant) -> Void
+  ) -> Bool {
     // One socket's flood must not keep the others waiting.
     for _ in 0..<16 {
-      let count = batch.receive(from: socket.socket)
+      let count = batch.receive(from: socket)
       guard count > 0 else { return false }
       packetsReceived.add(UInt64(count), ordering: .relaxed)
       let now = Clocks.now()
       let wall = Clocks.wall()
       for i in 0..<count {
         batch.withDatagram(i) { bytes, facts in
-          guard !facts.isTruncated else {
-            take.receiveOversized(source: source)
-            return
-          }
           var arrival = now
           if let stamp = facts.stamp, stamp <= wall, wall - stamp < .milliseconds(5_000) { arrival = now - (wall - stamp) }
-          take.receive(&bytes, from: facts.from, to: local, source: source, leg: leg, port: port, at: arrival)
+          body(&bytes, facts, now, arrival)
         }
       }
       if count < DatagramBatch.slots { return false }
@@ -277,9 +254,11 @@ final class MediaLoop: @unchecked Sendable {
   private func tick(at now: Instant) {
     let isHandOver = now >= nextHandOver
     if isHandOver { nextHandOver = now + MediaLoop.handOverInterval }
+    shared?.advance(to: now)
     for item in takes.values {
       item.take.advance(to: now)
       collect(item, at: now, isHandOver: isHandOver)
+      item.letGoOfTheGone(on: self)
       if item.hasReportedStart, now >= item.nextNote {
         item.nextNote = now + MediaLoop.noteInterval
         item.observer.progressed()
@@ -297,7 +276,7 @@ final class MediaLoop: @unchecked Sendable {
     }
     // Before the events are taken: a limit that is reached is told before what it leads to.
     if !isLast { item.take.noteBytes(item.job.accounts.fileBytes.load(ordering: .relaxed), at: now) }
-    for datagram in item.take.takeOutgoing() { send(datagram, item) }
+    sendOutgoing(item)
     let events = item.take.takeEvents()
     if isHandOver, item.take.hasOrders || isLast {
       var orders = spare.orders.popLast() ?? []
@@ -317,15 +296,23 @@ final class MediaLoop: @unchecked Sendable {
     }
   }
 
+  /// Sends what a recording has to send.
+  func sendOutgoing(_ item: LoopTake) {
+    for datagram in item.take.takeOutgoing() { send(datagram, item) }
+  }
+
   private func send(_ datagram: OutgoingDatagram, _ item: LoopTake) {
     let port: PeerPort = datagram.port == .rtcp ? .rtcp : .rtp
-    guard
-      let socket = item.sockets.first(where: {
-        $0.source == datagram.source && $0.leg == datagram.leg && $0.port == port
-          && (datagram.origin.map { [address = $0.socket.address] origin in origin == address } ?? true)
-      })
-    else { return }
-    _ = socket.socket.send(datagram.bytes, to: datagram.destination)
+    for socket in item.sockets where socket.source == datagram.source && socket.leg == datagram.leg && socket.port == port {
+      if let own = socket.socket {
+        guard datagram.origin.map({ $0 == own.address }) ?? true else { continue }
+        _ = own.send(datagram.bytes, to: datagram.destination)
+      } else if let shared {
+        shared.noteSent(datagram.bytes, by: socket)
+        _ = shared.socket(at: datagram.origin)?.send(datagram.bytes, to: datagram.destination)
+      }
+      return
+    }
   }
 
   private func flush() {

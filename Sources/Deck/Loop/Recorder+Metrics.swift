@@ -51,6 +51,13 @@ extension Recorder {
     let all = loops.reduce(UInt64(0)) { $0 + $1.packetsReceived.load(ordering: .relaxed) }
     out +=
       "# HELP tapedeck_datagrams_received_total Datagrams received on media sockets.\n# TYPE tapedeck_datagrams_received_total counter\ntapedeck_datagrams_received_total \(all)\n"
+    if let (peers, discarded) = sharedPortNumbers() {
+      out +=
+        "# HELP tapedeck_webrtc_port_peers WebRTC peers on the shared port.\n# TYPE tapedeck_webrtc_port_peers gauge\ntapedeck_webrtc_port_peers \(peers)\n"
+      out +=
+        "# HELP tapedeck_webrtc_port_discarded_total Datagrams on the shared port that were no peer's, by cause.\n# TYPE tapedeck_webrtc_port_discarded_total counter\n"
+      for (cause, count) in discarded { out += "tapedeck_webrtc_port_discarded_total{cause=\"\(cause)\"} \(count)\n" }
+    }
     if let resident = residentBytes {
       out +=
         "# HELP process_resident_memory_bytes Resident memory.\n# TYPE process_resident_memory_bytes gauge\nprocess_resident_memory_bytes \(resident)\n"

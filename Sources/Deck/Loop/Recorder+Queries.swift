@@ -92,18 +92,50 @@ extension Recorder {
       "capacity": [
         "maxRecordings": configuration.maxRecordings.map { JSONValue($0) } ?? .null,
         "portRange": .string("\(configuration.portRange.first)-\(configuration.portRange.last)"),
+        "webrtcPort": sharedPortText.map { .string($0) } ?? .null,
         "mediaLoops": JSONValue(loops.count), "cores": JSONValue(sysconf(Int32(_SC_NPROCESSORS_ONLN))),
       ],
       "load": [
         "recordings": JSONValue(live.count), "starting": JSONValue(starting), "ended": JSONValue(ended),
         "byStatus": .object(byStatus.sorted { $0.key < $1.key }.map { JSONField($0.key, JSONValue($0.value)) }),
         "packetsReceived": JSONValue(loops.reduce(UInt64(0)) { $0 + $1.packetsReceived.load(ordering: .relaxed) }),
+        "webrtcPort": sharedPortLoad,
         "cpuSeconds": .number(Manifest.rounded(cpu)), "residentBytes": residentBytes.map { JSONValue($0) } ?? .null,
         "diskFreeBytes": freeBytes().map { .integer($0) } ?? .null,
       ],
       "codecs": ["opus", "VP8"], "sources": ["rtp", "webrtc"], "containers": ["webm"],
       "cryptoSuites": ["AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32", "AEAD_AES_128_GCM", "AEAD_AES_256_GCM"],
     ]
+  }
+
+  private var sharedPortText: String? {
+    let ports = loops.compactMap { $0.shared?.sockets.first?.address.port }
+    guard let first = ports.first, let last = ports.last else { return nil }
+    return first == last ? "\(first)" : "\(first)-\(last)"
+  }
+
+  /// Of all shared ports together: how many peers are on them, and what came that was nobody's. Nil where none is shared.
+  func sharedPortNumbers() -> (peers: Int, discarded: [(name: String, count: UInt64)])? {
+    let sum = Mutex<(peers: Int, discarded: [(name: String, count: UInt64)])?>(nil)
+    for loop in loops {
+      guard let shared = loop.shared else { continue }
+      loop.run { _ in
+        let own = shared.numbers
+        sum.withLock { sum in
+          guard let known = sum else {
+            sum = own
+            return
+          }
+          sum = (known.peers + own.peers, zip(known.discarded, own.discarded).map { ($0.name, $0.count + $1.count) })
+        }
+      }
+    }
+    return sum.withLock { $0 }
+  }
+
+  private var sharedPortLoad: JSONValue {
+    guard let (peers, discarded) = sharedPortNumbers() else { return .null }
+    return ["peers": JSONValue(peers), "discarded": .object(discarded.map { JSONField($0.name, JSONValue($0.count)) })]
   }
 
   var residentBytes: Int? {

@@ -8,7 +8,8 @@ import Synchronization
 /// A source's sockets and what a client is told of them.
 struct BoundSource {
   struct Leg {
-    var rtp: DatagramSocket
+    /// Nil for a WebRTC peer on its loop's shared port.
+    var rtp: DatagramSocket?
     var rtcp: DatagramSocket?
     /// Of a WebRTC peer: the sockets on further addresses.
     var others: [DatagramSocket] = []
@@ -41,8 +42,13 @@ final class PeerHandover: @unchecked Sendable {
 
 extension Recorder {
   /// Binds a source's ports. Nothing is left open where it throws. `path` stands before the names of fields in errors.
-  func bind(_ specification: SourceSpecification, id: String, firstTrack: Int, path: String) throws(ControlError) -> BoundSource {
-    if let webrtc = specification.webrtc { return try bindSession(specification, webrtc, id: id, firstTrack: firstTrack, path: path) }
+  /// `loop` is where the recording is, or will be.
+  func bind(
+    _ specification: SourceSpecification, id: String, firstTrack: Int, path: String, on loop: MediaLoop
+  ) throws(ControlError) -> BoundSource {
+    if let webrtc = specification.webrtc {
+      return try bindSession(specification, webrtc, id: id, firstTrack: firstTrack, path: path, on: loop)
+    }
     let ip = try listening(specification, path: path)
     var legs: [BoundSource.Leg] = []
     if specification.bundle {
@@ -56,7 +62,7 @@ extension Recorder {
         legs.append(try bindTrack(specification, index, id: "t\(firstTrack + index)", ip, field: "\(path)tracks[\(index)]", path: path))
       }
     }
-    let told = legs.map { Recorder.told($0, ip: announced(specification, ip)) }
+    let told = legs.compactMap { Recorder.told($0, ip: announced(specification, ip)) }
     return BoundSource(description: SourceDescription(id: id, ports: told, specification: specification), legs: legs)
   }
 
@@ -105,9 +111,10 @@ extension Recorder {
     return configuration.announceIP ?? ip.ip
   }
 
-  static func told(_ leg: BoundSource.Leg, ip: String) -> BoundPort {
-    BoundPort(
-      tracks: leg.tracks.map(\.1), ip: ip, port: leg.rtp.address.port, rtcpPort: leg.rtcp?.address.port ?? leg.rtp.address.port)
+  /// What a client is told of a sender's own port.
+  static func told(_ leg: BoundSource.Leg, ip: String) -> BoundPort? {
+    guard let rtp = leg.rtp?.address.port else { return nil }
+    return BoundPort(tracks: leg.tracks.map(\.1), ip: ip, port: rtp, rtcpPort: leg.rtcp?.address.port ?? rtp)
   }
 
   static func peer(_ specification: SourceSpecification, _ remote: RemoteSpecification?) throws(ControlError) -> PeerHandover {
@@ -144,8 +151,9 @@ extension Recorder {
         tracks.append(take.addTrack(bound.description.specification.tracks[index], id: id, source: source, leg: number))
       }
       if let session = leg.session { attach(session, tracks: tracks, to: take, source: source, leg: number) }
-      for socket in leg.others { sockets.append(LoopSocket(socket: socket, source: source, leg: number, port: .rtp)) }
-      sockets.append(LoopSocket(socket: leg.rtp, source: source, leg: number, port: .rtp))
+      let peer = leg.session?.peer
+      for socket in leg.others { sockets.append(LoopSocket(socket: socket, source: source, leg: number, port: .rtp, peer: peer)) }
+      sockets.append(LoopSocket(socket: leg.rtp, source: source, leg: number, port: .rtp, peer: peer))
       if let rtcp = leg.rtcp { sockets.append(LoopSocket(socket: rtcp, source: source, leg: number, port: .rtcp)) }
     }
     return sockets
@@ -168,7 +176,7 @@ extension Recorder {
     }
     let bound: BoundSource
     do {
-      bound = try bind(source, id: sourceID, firstTrack: firstTrack, path: "")
+      bound = try bind(source, id: sourceID, firstTrack: firstTrack, path: "", on: entry.loop)
     } catch {
       entry.state.withLock { $0.claims.release(source.tracks) }
       throw error
@@ -225,9 +233,11 @@ extension Recorder {
       let (index, described) = try Recorder.find(source, in: entry)
       let isDone = change(entry) { loop in
         let item = entry.item
+        item.take.removeSource(index, at: Clocks.now())
+        // The peers' farewells still leave by the sockets.
+        loop.sendOutgoing(item)
         for socket in item.sockets where socket.source == index { loop.remove(socket) }
         item.sockets.removeAll { $0.source == index }
-        item.take.removeSource(index, at: Clocks.now())
       }
       guard isDone else { throw Recorder.hasEnded(entry, call: "remove a source") }
       // Its streams are over: their SSRCs may come again in another source.

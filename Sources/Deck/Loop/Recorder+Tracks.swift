@@ -37,7 +37,7 @@ extension Recorder {
     }
     let specification = whole
     let ip = SocketAddress(ip: whole.listenIP ?? configuration.listenIP, port: 0) ?? SocketAddress(ipv4: 0, port: 0)
-    let told = legs.map { Recorder.told($0, ip: announced(whole, ip)) }
+    let told = legs.compactMap { Recorder.told($0, ip: announced(whole, ip)) }
     let bound = BoundSource(description: SourceDescription(id: source, ports: told, specification: whole), legs: legs)
     let isDone = change(entry) { loop in
       let ids = tracks.indices.map { "t\(firstTrack + $0)" }

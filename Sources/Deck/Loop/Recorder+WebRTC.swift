@@ -12,15 +12,16 @@ import Synchronization
 extension Recorder {
   /// Meets a WebRTC peer: binds, agrees on its offer or makes one, and lets the peer connect. Nothing is left open where it throws.
   func bindSession(
-    _ specification: SourceSpecification, _ webrtc: WebRTCSpecification, id: String, firstTrack: Int, path: String
+    _ specification: SourceSpecification, _ webrtc: WebRTCSpecification, id: String, firstTrack: Int, path: String, on loop: MediaLoop
   ) throws(ControlError) -> BoundSource {
     let offer: SessionDescription?
     switch webrtc.beginning {
     case .offer(let text): offer = try Recorder.description(text, field: "\(path)offer")
     case .makeOffer: offer = nil
     }
-    let sockets = try bindHosts(specification, path: path)
     let isLite = webrtc.ice.map { $0 == .lite } ?? offer.map { $0.attributes.values(of: "ice-lite").isEmpty } ?? false
+    let shared = sharedHosts(specification, offer, isLite: isLite, on: loop)
+    let sockets = shared.isEmpty ? try bindHosts(specification, path: path) : shared
     let announce = announced(specification, sockets[0].address)
     var ice = ICEConfiguration(
       hosts: sockets.map { socket in
@@ -59,25 +60,11 @@ extension Recorder {
     let ports = sockets.map { BoundPort(tracks: [], ip: announce, port: $0.address.port, rtcpPort: $0.address.port) }
     return BoundSource(
       description: SourceDescription(id: id, ports: ports, specification: told),
-      legs: [BoundSource.Leg(rtp: sockets[0], rtcp: nil, others: Array(sockets.dropFirst()), session: session, tracks: legs)])
-  }
-
-  /// A socket on each address that a peer may reach us at.
-  private func bindHosts(_ specification: SourceSpecification, path: String) throws(ControlError) -> [DatagramSocket] {
-    let text = specification.listenIP ?? configuration.listenIP
-    guard let ip = SocketAddress(ip: text, port: 0) else {
-      throw ControlError(.invalidField, "\(path)listenIp: \(text) is not an IP address", field: "\(path)listenIp")
-    }
-    // Of the wildcard nobody could tell which address a datagram reached: each address has its own socket.
-    let addresses = ip.isWildcard ? NetworkInterfaces.addresses(like: ip) : [ip]
-    guard !addresses.isEmpty else {
-      throw ControlError(.invalidField, "\(path)listenIp: the machine has no address for \(text)", field: "\(path)listenIp")
-    }
-    var sockets: [DatagramSocket] = []
-    for address in addresses.prefix(16) {
-      sockets.append(try ports.bind(address, withRTCP: false, field: "\(path)listenIp").rtp)
-    }
-    return sockets
+      legs: [
+        BoundSource.Leg(
+          rtp: shared.isEmpty ? sockets[0] : nil, rtcp: nil, others: shared.isEmpty ? Array(sockets.dropFirst()) : [], session: session,
+          tracks: legs)
+      ])
   }
 
   static func description(_ text: String, field: String) throws(ControlError) -> SessionDescription {
@@ -217,6 +204,8 @@ extension Recorder {
       } catch {
         throw ControlError(.invalidState, WebRTCSession.text(error))
       }
+      // The answer is not told before checks for the new ufrag are let in.
+      for socket in entry.item.sockets where socket.peer === session.peer && socket.socket == nil { entry.loop.shared?.refresh(socket) }
       let local = WebRTCSession.local(session.peer, isLite: isLite, identity: identity)
       box.withLock { $0 = local }
     }

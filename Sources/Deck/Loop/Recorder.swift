@@ -43,6 +43,8 @@ package final class Recorder: RecorderControl, Sendable {
     self.logger = logger
     try Recorder.checkListening(configuration.listenIP)
     try Recorder.openRoot(configuration.root)
+    let cores = configuration.threads ?? max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+    let shared = try Recorder.bindShared(configuration, atMost: cores)
     SRTPSession.prepare()
     // No thread before the last thing that can fail.
     let found = FoundRecordings(root: configuration.root, logger: logger)
@@ -50,10 +52,12 @@ package final class Recorder: RecorderControl, Sendable {
     state = Mutex(State(ended: found.ended))
     clerk = Clerk()
     ports = PortAllocator(range: configuration.portRange)
-    let cores = configuration.threads ?? max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
     writers = (0..<max(1, cores / 2)).map { WriterThread(name: "writer-\($0)") }
     let made = writers
-    loops = (0..<cores).map { MediaLoop(index: $0, writer: made[$0 % made.count]) }
+    // A recording may get WebRTC sources at any time: where they share ports, each loop has one.
+    loops = (0..<(shared.isEmpty ? cores : shared.count)).map { index in
+      MediaLoop(index: index, writer: made[index % made.count], shared: shared.isEmpty ? nil : shared[index])
+    }
     transcoders = TranscoderPool(name: "transcode", threads: max(1, cores - 1), nice: 10)
     finishers = TranscoderPool(name: "finish", threads: min(2, cores), nice: 0)
     for id in found.unhashed { hashLater(id) }
@@ -127,7 +131,8 @@ package final class Recorder: RecorderControl, Sendable {
     let wall = Clocks.wall()
     let id = Identifiers.uuidV7(at: wall)
     let folder = configuration.root + "/" + PathComponent.encode(specification.room) + "/" + id
-    let bound = try bind(specification.source, id: "s1", firstTrack: 1, path: "source.")
+    guard let loop = MediaLoop.forOneMore(of: loops) else { throw ControlError(.internal, "no media loop runs") }
+    let bound = try bind(specification.source, id: "s1", firstTrack: 1, path: "source.", on: loop)
     var specification = specification
     specification.source = bound.description.specification
     var manifest = Manifest(id: id, specification: specification, createdAt: wall)
@@ -135,7 +140,7 @@ package final class Recorder: RecorderControl, Sendable {
     let entry: RecordingEntry
     do {
       try Recorder.makeFolder(folder)
-      entry = try make(id: id, folder: folder, manifest: manifest, bound: bound, at: now, wall: wall)
+      entry = try make(id: id, folder: folder, manifest: manifest, bound: bound, loop: loop, at: now, wall: wall)
       try save(entry, manifest: entry.manifestNow())
     } catch {
       FolderListing.removeRecording(folder)
@@ -149,6 +154,8 @@ package final class Recorder: RecorderControl, Sendable {
       clerk.post { [self] in tell(entry, "recording.starting", at: wall, []) }
       entry.loop.post { $0.add(entry.item) }
     }
+    // What comes to a shared port before the peer is known there would be nobody's; a socket of its own keeps it.
+    if bound.legs.contains(where: { $0.rtp == nil }) { entry.loop.run { _ in } }
     logger.info("recording started", [JSONField("recording", .string(id)), JSONField("room", .string(specification.room))])
     return answer
   }
@@ -195,10 +202,9 @@ package final class Recorder: RecorderControl, Sendable {
   }
 
   private func make(
-    id: String, folder: String, manifest: Manifest, bound: BoundSource, at now: Instant, wall: WallTime
+    id: String, folder: String, manifest: Manifest, bound: BoundSource, loop: MediaLoop, at now: Instant, wall: WallTime
   ) throws(ControlError) -> RecordingEntry {
     let specification = manifest.specification
-    guard let loop = MediaLoop.forOneMore(of: loops) else { throw ControlError(.internal, "no media loop runs") }
     let random = Identifiers.random64()
     let take = Take(
       limits: specification.limits, ssrc: SSRC(UInt32(truncatingIfNeeded: random | 1)), cname: "tapedeck-" + String(random, radix: 36),

@@ -9,6 +9,11 @@ package struct RecorderConfiguration: Sendable {
   package var listenIP = "127.0.0.1"
   /// What clients are told instead of the listening address, for hosts behind NAT.
   package var announceIP: String?
+  /// Ports that WebRTC sources share, one for each media loop, of which there are then no more than ports; nil: each source has ports of
+  /// its own in `portRange`.
+  package var webrtcPorts: PortRange?
+  /// The addresses of the shared ports; empty: `listenIP`.
+  package var webrtcListenIPs: [String] = []
   /// Recordings at once; nil: no limit.
   package var maxRecordings: Int? = 1000
   /// Media loops; nil: one per core.

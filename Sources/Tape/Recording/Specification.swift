@@ -141,6 +141,8 @@ package struct WebRTCSpecification: Sendable {
   package var simulcast = Simulcast.highest
   /// Nil: lite for a peer that offers and is not lite itself, else full.
   package var ice: ICEMode?
+  /// Whether the node's shared port is used, where there is one. A source that must not share has a port of its own.
+  package var sharesPort = true
   /// The last description of ours that answered an offer, and the last that offers.
   package var answer: String?
   package var offer: String?

@@ -8,24 +8,30 @@ import Timeline
 import Track
 
 extension Take {
-  /// Takes in one datagram that reached a leg's socket. It is decrypted in place.
-  package func receive(
+  /// Takes in one datagram that reached a leg's socket. It is decrypted in place. Answers whether a WebRTC peer has proved itself by it:
+  /// by a check or an answer that authenticates, or by media that does.
+  @discardableResult package func receive(
     _ datagram: inout MutableSpan<UInt8>, from address: SocketAddress, to local: SocketAddress = SocketAddress(ipv4: 0, port: 0),
     source sourceNumber: Int, leg legNumber: Int, port: PeerPort, at arrival: Instant
-  ) {
+  ) -> Bool {
     let source = sources[sourceNumber]
-    guard !hasStopped, !source.isRemoved else { return }
+    guard !hasStopped, !source.isRemoved else { return false }
     let leg = source.legs[legNumber]
     source.datagramsReceived += 1
     switch leg.receive(&datagram, from: address, to: local, on: port, at: arrival) {
-    case .discarded(let cause): source.count(SourceDiscard(cause))
+    case .discarded(let cause):
+      source.count(SourceDiscard(cause))
+      return false
     case .transport:
       source.transportDatagrams += 1
       if let peer = leg.webrtc { follow(peer, sourceNumber, legNumber, at: arrival) }
+      // DTLS proves itself to DTLS alone.
+      return datagram[0] < 4
     case .rtcp(let count): receiveRTCP(datagram.span.extracting(0..<count), source, leg, at: arrival)
     case .rtp(let packet, let count):
       receiveRTP(packet, datagram.span.extracting(0..<count), from: address, source, leg, at: arrival)
     }
+    return leg.webrtc != nil
   }
 
   /// A datagram was longer than any buffer for one.

@@ -100,6 +100,8 @@ package final class WebRTCPeer {
   package var localCredentials: ICECredentials { agent.localCredentials }
   /// The ufrags whose checks are this peer's: for a port that many share.
   package var localFragments: [String] { agent.localFragments }
+  /// The same as numbers, for `SharedPort`.
+  package var localFragmentKeys: [UInt64] { agent.localFragmentKeys }
   /// Our candidates, as SDP lists them.
   package var localCandidates: [ICECandidate] { agent.localCandidates }
   package var iceState: ICEState { agent.currentState }

@@ -13,6 +13,8 @@ package enum ValueKind: Sendable, Equatable {
   case bytes
   /// Two ports, written as `40000-49999`.
   case portRange
+  /// One port, or two as `40000-40003`.
+  case ports
   /// A literal IPv4 or IPv6 address.
   case ip
   /// `IP:PORT`, with an IPv6 address in brackets.

@@ -97,7 +97,7 @@ extension Grammar {
     case .choice(let choices): "_\(program)_words \"\(choices.joined(separator: " "))\""
     case .recording: "_\(program)_words \"$(_\(program)_recordings)\""
     case .command: "_\(program)_words \"\(commands.map(\.name).joined(separator: " "))\""
-    case .text, .integer, .number, .duration, .bytes, .portRange, .ip, .endpoint: nil
+    case .text, .integer, .number, .duration, .bytes, .portRange, .ports, .ip, .endpoint: nil
     }
   }
 }

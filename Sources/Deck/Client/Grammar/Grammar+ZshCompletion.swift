@@ -90,7 +90,7 @@ extension Grammar {
     case .choice(let choices): "(" + choices.joined(separator: " ") + ")"
     case .recording: "_\(program)_recordings"
     case .command: "_\(program)_commands"
-    case .text, .integer, .number, .duration, .bytes, .portRange, .ip, .endpoint: " "
+    case .text, .integer, .number, .duration, .bytes, .portRange, .ports, .ip, .endpoint: " "
     }
   }
 

@@ -41,6 +41,8 @@ package struct ParsedCommand: Sendable {
   package func bytes(_ flag: String) -> Int64? { text(flag).flatMap { ValueKind.bytes($0) } }
   /// The first and the last port.
   package func portRange(_ flag: String) -> ClosedRange<UInt16>? { text(flag).flatMap { ValueKind.portRange($0) } }
+  /// One port, or a range.
+  package func ports(_ flag: String) -> ClosedRange<UInt16>? { text(flag).flatMap { ValueKind.ports($0) } }
   /// A literal address and port.
   package func endpoint(_ flag: String) -> SocketAddress? { text(flag).flatMap { ValueKind.endpoint($0) } }
   /// Whether the command line or the environment gave the flag; nil where neither did.

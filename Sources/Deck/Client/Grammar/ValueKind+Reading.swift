@@ -21,6 +21,8 @@ extension ValueKind {
       return ValueKind.bytes(text) == nil ? "is not a size (such as 500000, 500MB or 2GiB)" : nil
     case .portRange:
       return ValueKind.portRange(text) == nil ? "is not a port range (FIRST-LAST, each 1 to 65535)" : nil
+    case .ports:
+      return ValueKind.ports(text) == nil ? "is not a port or a port range (PORT or FIRST-LAST, each 1 to 65535)" : nil
     case .ip:
       return SocketAddress(ip: text, port: 0) == nil ? "is not an IPv4 or IPv6 address" : nil
     case .endpoint:
@@ -68,6 +70,12 @@ extension ValueKind {
     let parts = text.split(separator: "-", omittingEmptySubsequences: false)
     guard parts.count == 2, let first = UInt16(parts[0]), let last = UInt16(parts[1]), first >= 1, first <= last else { return nil }
     return first...last
+  }
+
+  /// One port, or a range of them.
+  package static func ports(_ text: String) -> ClosedRange<UInt16>? {
+    if let port = UInt16(text), port >= 1 { return port...port }
+    return portRange(text)
   }
 
   /// An address and port as `IP:PORT`, with an IPv6 address in brackets; nil for anything else.
