@@ -12,7 +12,6 @@ private let grammar = Grammar(
         .value("count", "N", .integer(1...9), "How many", short: "n", environment: "DECK_COUNT", default: "3"),
         .value("mode", "MODE", .choice(["cut", "keep"]), "The mode"), .value("time", "TIME", .duration, "How long"),
         .value("size", "SIZE", .bytes, "How large"), .value("ports", "FIRST-LAST", .portRange, "Ports"),
-        .value("shared", "PORT|FIRST-LAST", .ports, "Shared ports"),
         .value("to", "IP:PORT", .endpoint, "Where to"), .value("ip", "IP", .ip, "An address"),
         .value("speed", "N", .number(0.5...4), "How fast"), .toggle("quiet", "Say less", short: "q", environment: "DECK_QUIET"),
         .toggle("watch", "Stay", short: "w"), .negatable("hls", on: true, "HLS"),
@@ -72,8 +71,7 @@ private func refusal(_ line: String, _ environment: [String: String] = [:]) -> S
     #expect(command.seconds("time") == 5_400)
     #expect(command.bytes("size") == 2_147_483_648)
     #expect(command.portRange("ports") == 40_000...49_999)
-    #expect(try parsed("play x --shared 40000").ports("shared") == 40_000...40_000)
-    #expect(try parsed("play x --shared 40000-40003").ports("shared") == 40_000...40_003)
+    #expect(ValueKind.ports("40000") == 40_000...40_000 && ValueKind.ports("40000-40003") == 40_000...40_003)
     for text in ["0", "65536", "40001-40000", "-1", "x"] { #expect(ValueKind.ports(text) == nil) }
     #expect(command.endpoint("to") == SocketAddress(ip: "2001:db8::1", port: 5_004))
     #expect(command.number("speed") == 2.5)
@@ -183,7 +181,7 @@ private func refusal(_ line: String, _ environment: [String: String] = [:]) -> S
     #expect(
       Set(serve.flags.map(\.long)) == [
         "control", "root", "config", "port-range", "listen-ip", "announce-ip", "control-group", "max-recordings", "threads", "log-level",
-        "log-format", "listen", "tokens-file", "listen-insecure",
+        "log-format", "listen", "tokens-file", "listen-insecure", "webrtc-port", "webrtc-listen",
       ])
   }
 

@@ -42,7 +42,7 @@ private let fragment = "Content-Type: application/trickle-ice-sdpfrag"
     #expect(specification.room == "studio")
     #expect(specification.startedBy == "whip")
     #expect(specification.source.webrtc?.participant == "publisher")
-    #expect(specification.limits.idleTimeoutSeconds == 60)
+    #expect(specification.limits.idleTimeoutSeconds == 60 && specification.limits.departureTimeoutSeconds == 15)
     #expect(specification.outputs.hls == HLSOutput())
     guard case .offer(offer) = specification.source.webrtc?.beginning else {
       Issue.record("not the offer")
@@ -77,6 +77,11 @@ private let fragment = "Content-Type: application/trickle-ice-sdpfrag"
     #expect(try deck.askOverTCP("DELETE", try #require(second.headers["location"]), token: publishToken).status == 200)
     #expect(try publish(deck).status == 201)
     #expect(deck.recorder.calls.last { $0.hasPrefix("addSource") } == "addSource webrtc participant=publisher-2 r1")
+    // So may who vanished without a word, however many others there are.
+    for _ in 0..<6 { #expect(try publish(deck, "/whip/elsewhere").status == 201) }
+    deck.recorder.setState("closed", ofSource: "s3", in: "r1")
+    #expect(try publish(deck, "/whip/studio?participant=ada").status == 201)
+    #expect(deck.recorder.calls.last { $0.hasPrefix("addSource") } == "addSource webrtc participant=ada r1")
   }
 
   @Test func aRecordingByTheAPIIsJoinedAndOutlivesThePublisher() throws {
@@ -276,6 +281,7 @@ private let fragment = "Content-Type: application/trickle-ice-sdpfrag"
     let specification = try #require(deck.recorder.specification)
     #expect(specification.outputs.hls == nil)
     #expect(specification.limits.maxDurationSeconds == 7200 && specification.limits.idleTimeoutSeconds == 60)
+    #expect(specification.limits.departureTimeoutSeconds == 15)
   }
 
   @Test(arguments: [

@@ -164,6 +164,13 @@ final class SimulatedPeer {
     rig.deliver(bytes, at: Rig.at(milliseconds), from: from, to: SimulatedPeer.ours)
   }
 
+  /// Says that it leaves, as a page does that closes its connection.
+  func farewell(_ milliseconds: Double) {
+    run(to: milliseconds)
+    dtls.close()
+    pump(rig.now)
+  }
+
   private func pump(_ now: Instant) {
     while agent.popEvent() != nil {}
     if agent.selectedPair != nil { dtls.start(at: now) }

@@ -74,6 +74,7 @@ package enum TapedeckGrammar {
       .value("quality", "PRESET", .choice(["low", "medium", "high", "ultra"]), "The HLS picture", default: "medium"),
       .value("max-duration", "TIME", .duration, "Stop after so long, as in 2h or 1:30:00"),
       .value("idle-timeout", "TIME", .duration, "Stop when no packet has come for so long"),
+      .value("departure-timeout", "TIME", .duration, "Stop when every WebRTC peer has been gone for so long"),
       .value("max-bytes", "SIZE", .bytes, "Stop when the files are so large, as in 2GB"),
       .toggle("watch", "Stay and show progress until it ends, as 'watch' does", short: "w"),
       quietIDs, json, control,

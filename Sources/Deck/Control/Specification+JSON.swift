@@ -79,13 +79,15 @@ extension Limits {
   /// Reads the field `limits` of `body`.
   init(_ body: FieldReader) throws(ControlError) {
     self.init()
-    guard let limits = try body.object("limits", knowing: ["maxDurationSeconds", "idleTimeoutSeconds", "maxBytes"]) else { return }
+    let known = ["maxDurationSeconds", "idleTimeoutSeconds", "departureTimeoutSeconds", "maxBytes"]
+    guard let limits = try body.object("limits", knowing: known) else { return }
     func seconds(_ field: String) throws(ControlError) -> Double? {
       let given = try limits.number(field, 0...604_800, "a number of seconds (0 to 604800, 0 for no limit)")
       return given == 0 ? nil : given
     }
     maxDurationSeconds = try seconds("maxDurationSeconds")
     idleTimeoutSeconds = try seconds("idleTimeoutSeconds")
+    departureTimeoutSeconds = try seconds("departureTimeoutSeconds")
     let bytes = try limits.integer("maxBytes", 0...Int64.max, "a number of bytes, 0 for no limit")
     maxBytes = bytes == 0 ? nil : bytes
   }

@@ -14,10 +14,12 @@ package struct WHIPConfiguration: Sendable {
   package var limits: Limits
   package var iceServers: [ICEServer] = []
 
-  /// A recording ends by itself when nothing has come for a minute: a publisher that vanishes never says that it is done.
+  /// A recording ends by itself when nothing has come for a minute, and some seconds after its last publisher's connection has ended or
+  /// failed: one that vanishes never says that it is done, and one whose page is loaded again is back by then.
   package init() {
     limits = Limits()
     limits.idleTimeoutSeconds = 60
+    limits.departureTimeoutSeconds = 15
   }
 
   /// Reads the configuration's `whip`: `{outputs, limits, iceServers}`, the first two as in a start.
@@ -26,9 +28,10 @@ package struct WHIPConfiguration: Sendable {
     let fields = try FieldReader(json, at: path, knowing: ["outputs", "limits", "iceServers"])
     outputs = try OutputSpecification(fields)
     if let own = fields.value("limits") {
-      let defaultIdle = limits.idleTimeoutSeconds
+      let defaults = limits
       limits = try Limits(fields)
-      if own["idleTimeoutSeconds"] == nil { limits.idleTimeoutSeconds = defaultIdle }
+      if own["idleTimeoutSeconds"] == nil { limits.idleTimeoutSeconds = defaults.idleTimeoutSeconds }
+      if own["departureTimeoutSeconds"] == nil { limits.departureTimeoutSeconds = defaults.departureTimeoutSeconds }
     }
     for (place, item) in try fields.array("iceServers", count: 0...16) ?? [] {
       let server = try FieldReader(item, at: place, knowing: ["url", "username", "credential"])

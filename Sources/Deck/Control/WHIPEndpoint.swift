@@ -111,8 +111,9 @@ struct WHIPEndpoint: Sendable {
   /// The participant's id, or where someone publishes under it now, the first of `id-2`, `id-3`, … that is free. One that has left may
   /// come back under its own.
   private func unique(_ id: String, in recording: JSONValue, _ recordingID: String) -> String {
-    var taken = Set(sessions.participants(of: recordingID))
-    for source in WHIPEndpoint.openSources(recording) {
+    let open = WHIPEndpoint.openSources(recording)
+    var taken = Set(sessions.participants(of: recordingID, sources: open.compactMap { $0["id"]?.stringValue }))
+    for source in open {
       for track in source["tracks"]?.arrayValue ?? [] {
         if let participant = track["participant"]?.stringValue { taken.insert(participant) }
       }

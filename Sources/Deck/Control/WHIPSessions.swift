@@ -58,9 +58,11 @@ final class WHIPSessions: Sendable {
 
   func find(_ id: String) -> WHIPSession? { table.withLock { $0.sessions[id] } }
 
-  /// The participants of a recording's sessions.
-  func participants(of recording: String) -> [String] {
-    table.withLock { table in table.sessions.values.filter { $0.recording == recording }.map(\.participant) }
+  /// The participants of a recording's sessions that are these sources.
+  func participants(of recording: String, sources: [String]) -> [String] {
+    table.withLock { table in
+      table.sessions.values.filter { $0.recording == recording && sources.contains($0.source) }.map(\.participant)
+    }
   }
 
   func add(_ session: WHIPSession) {

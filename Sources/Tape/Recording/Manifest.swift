@@ -236,6 +236,7 @@ package struct Manifest: Sendable {
     [
       "maxDurationSeconds": JSONValue(specification.limits.maxDurationSeconds),
       "idleTimeoutSeconds": JSONValue(specification.limits.idleTimeoutSeconds),
+      "departureTimeoutSeconds": JSONValue(specification.limits.departureTimeoutSeconds),
       "maxBytes": specification.limits.maxBytes.map { .integer($0) } ?? .null,
     ]
   }

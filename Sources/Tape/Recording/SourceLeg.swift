@@ -69,6 +69,9 @@ final class SourceLeg {
     return rtp?.receive(&datagram, from: address, on: port, at: now) ?? .discarded(.malformed)
   }
 
+  /// Whether its WebRTC peer has left or failed for good.
+  var hasLeft: Bool { webrtc.map { $0.state == .failed || $0.state == .closed } ?? false }
+
   /// The sender's address, once known.
   var remote: SocketAddress? { webrtc.map { $0.selectedPair?.remote } ?? rtp?.remote }
 
@@ -108,6 +111,9 @@ final class TakeSource {
     self.id = id
     self.specification = specification
   }
+
+  /// Whether nothing more will come. A sender of plain RTP never says so.
+  var isOver: Bool { isRemoved || (!legs.isEmpty && legs.allSatisfy(\.hasLeft)) }
 
   func count(_ cause: SourceDiscard) { discarded[cause.rawValue] += 1 }
 }

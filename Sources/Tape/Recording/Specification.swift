@@ -190,6 +190,9 @@ package struct Limits: Sendable, Equatable {
   package var maxDurationSeconds: Double?
   /// No valid packet on any track for so long.
   package var idleTimeoutSeconds: Double?
+  /// Every source has been removed or, being a WebRTC peer, has left or failed for so long. One that comes meanwhile goes on with the
+  /// recording.
+  package var departureTimeoutSeconds: Double?
   /// Of all files together.
   package var maxBytes: Int64?
   package init() {}

@@ -114,6 +114,7 @@ extension Take {
   // MARK: Limits
 
   func checkLimits(at now: Instant) {
+    departedAt = sources.allSatisfy(\.isOver) ? departedAt ?? now : nil
     guard limitReached == nil else { return }
     if let maximum = limits.maxDurationSeconds, timeline.zero != nil,
       timeline.reached(Int64(bitPattern: now.nanoseconds)).seconds >= maximum
@@ -121,6 +122,8 @@ extension Take {
       reach(.maxDurationSeconds, at: now)
     } else if let idle = limits.idleTimeoutSeconds, (now - (lastPacketAt ?? startedAt)).seconds >= idle {
       reach(.idleTimeoutSeconds, at: now)
+    } else if let grace = limits.departureTimeoutSeconds, let departedAt, (now - departedAt).seconds >= grace {
+      reach(.departureTimeoutSeconds, at: now)
     }
   }
 

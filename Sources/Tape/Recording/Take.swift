@@ -34,6 +34,8 @@ package final class Take {
   let pool: BufferPool
   var firstFrameAt: Instant?
   var lastPacketAt: Instant?
+  /// Since when no source is left.
+  var departedAt: Instant?
   var reportAt: Instant?
   var lastAdvance: Instant?
   var nextHousekeeping: Instant

@@ -64,5 +64,5 @@ package enum PeerSocket: Sendable { case rtp, rtcp }
 
 /// Which limit ended a recording, by its field in the API.
 package enum LimitReached: String, Sendable {
-  case maxDurationSeconds, idleTimeoutSeconds, maxBytes
+  case maxDurationSeconds, idleTimeoutSeconds, departureTimeoutSeconds, maxBytes
 }

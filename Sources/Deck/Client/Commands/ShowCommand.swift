@@ -48,6 +48,7 @@ enum ShowCommand {
     var parts: [String] = []
     if let n = limits?["maxDurationSeconds"]?.doubleValue, n > 0 { parts.append("duration \(Quantity.duration(n))") }
     if let n = limits?["idleTimeoutSeconds"]?.doubleValue, n > 0 { parts.append("idle \(Quantity.duration(n))") }
+    if let n = limits?["departureTimeoutSeconds"]?.doubleValue, n > 0 { parts.append("departure \(Quantity.duration(n))") }
     if let n = limits?["maxBytes"]?.integerValue, n > 0 { parts.append("size \(Quantity.bytes(n))") }
     return parts.isEmpty ? nil : parts.joined(separator: ", ")
   }
