@@ -31,7 +31,10 @@ import Testing
         + #"{"participant":"main","kind":"video","codec":"VP8","payloadType":96,"ssrc":2222}]}}"#
     ),
     (
-      ["-r", "r", "-p", "ada=Ada L.", "-a", "111:0xff", "--no-hls", "--max-duration", "2h", "--max-bytes", "2GB", "--idle-timeout", "60", "--departure-timeout", "5"],
+      [
+        "-r", "r", "-p", "ada=Ada L.", "-a", "111:0xff", "--no-hls", "--max-duration", "2h", "--max-bytes", "2GB", "--idle-timeout", "60",
+        "--departure-timeout", "5",
+      ],
       #"{"room":"r","source":{"type":"rtp","tracks":[{"participant":"ada","kind":"audio","codec":"opus","payloadType":111,"ssrc":255}]},"#
         + #""participants":[{"id":"ada","name":"Ada L."}],"outputs":{"file":{"container":"webm"},"hls":null},"#
         + #""limits":{"maxDurationSeconds":7200,"idleTimeoutSeconds":60,"departureTimeoutSeconds":5,"maxBytes":2000000000}}"#

@@ -55,7 +55,8 @@ private func key(_ bytes: Int) -> String { String(repeating: "AAAA", count: byte
     #expect(got.participants == [ParticipantSpecification(id: "ada", name: "Ada L.", userId: "user-7", role: "host")])
     #expect(got.outputs.hls?.segmentSeconds == 6)
     #expect(got.outputs.hls?.audio == .opus && got.outputs.hls?.video == .h264 && got.outputs.hls?.quality == .high)
-    #expect(got.limits.maxDurationSeconds == 7200 && got.limits.idleTimeoutSeconds == 60.5 && got.limits.departureTimeoutSeconds == 2.5 && got.limits.maxBytes == nil)
+    #expect(got.limits.maxDurationSeconds == 7200 && got.limits.idleTimeoutSeconds == 60.5 && got.limits.maxBytes == nil)
+    #expect(got.limits.departureTimeoutSeconds == 2.5)
   }
 
   @Test func theLeastHasDefaults() throws {
