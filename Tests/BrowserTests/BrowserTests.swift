@@ -24,7 +24,10 @@ struct BrowserTests {
       process.executableURL = URL(fileURLWithPath: Daemon.program)
       process.arguments = ["serve", "--control", control, "--root", folder.path + "/recordings", "--log-level", "error"] + flags
       try process.run()
-      for _ in 0..<200 where (try? Daemon.run(["node", "--control", control]))?.status != 0 { usleep(50_000) }
+      for _ in 0..<200 {
+        if (try? Daemon.run(["node", "--control", control]))?.status == 0 { return }
+        usleep(50_000)
+      }
     }
 
     deinit {
@@ -100,7 +103,10 @@ struct BrowserTests {
     let (id, port) = try daemon.record()
     let sender = try Daemon.start(["replay", Daemon.package.path + "/captures/chr-vp8-opus.pcap", "--to", "127.0.0.1:\(port)"])
     let playlist = daemon.folder.path + "/recordings/browser/\(id)/hls/master.m3u8"
-    for _ in 0..<400 where !FileManager.default.fileExists(atPath: playlist) { usleep(50_000) }
+    for _ in 0..<400 {
+      if FileManager.default.fileExists(atPath: playlist) { break }
+      usleep(50_000)
+    }
     let server = PageServer(page: Playback.page("/v1/recordings/\(id)/hls/master.m3u8"), control: daemon.control)
     defer { server.close() }
     let playback = try #require(try Browser.play(server), "the browser did not report")
