@@ -48,6 +48,8 @@ final class SimulatedPeer {
   var repairs: [UInt32: (ssrc: UInt32, payloadType: UInt8)] = [:]
 
   private(set) var keyFrameRequests: [(ssrc: UInt32, at: Double)] = []
+  /// The numbers of the full intra requests that came.
+  private(set) var intraCommands: [UInt8] = []
   private(set) var lostNumbers: [(ssrc: UInt32, number: UInt16)] = []
   private(set) var arrivalsTold = 0
   private(set) var bitrates: [UInt64] = []
@@ -105,6 +107,11 @@ final class SimulatedPeer {
       switch (type, format) {
       case (201, _): reports += 1
       case (206, 1): keyFrameRequests.append((word(offset + 8), (at - Rig.start).milliseconds))
+      case (206, 4):
+        // A command that was obeyed already is not obeyed again (RFC 5104 §4.3.1.2).
+        let command = UInt8(word(offset + 16) >> 24)
+        if !intraCommands.contains(command) { keyFrameRequests.append((word(offset + 12), (at - Rig.start).milliseconds)) }
+        intraCommands.append(command)
       case (205, 1):
         for entry in stride(from: offset + 12, to: end, by: 4) {
           let (first, mask) = (UInt16(word(entry) >> 16), word(entry) & 0xffff)

@@ -15,7 +15,7 @@ import Track
 
   /// A rig whose peer is connected, with an audio section `0` and a video section `1`.
   private func session(
-    rids: [String] = [], streams: Bool = true, rtx: Bool = true, feedback: (inout SessionFeedback) -> Void = { $0.transportCC = true }
+    rids: [String] = [], streams: Bool = true, rtx: Bool = true, usesFIR: Bool = false, feedback: (inout SessionFeedback) -> Void = { $0.transportCC = true }
   ) throws -> (Rig, SimulatedPeer) {
     let rig = Rig()
     let peer = try SimulatedPeer(rig)
@@ -32,10 +32,11 @@ import Track
       SessionSection(
         mid: "0", payloadType: PayloadType(111), rtx: nil, rids: [], streams: streams ? [(SSRC(1111), nil)] : [], tracks: [numbers[0]]),
       source: 0, leg: 0)
-    rig.take.addSection(
-      SessionSection(
-        mid: "1", payloadType: PayloadType(96), rtx: PayloadType(97), rids: rids,
-        streams: streams && rids.isEmpty ? [(SSRC(2222), SSRC(3333))] : [], tracks: [numbers[1]]), source: 0, leg: 0)
+    var pictures = SessionSection(
+      mid: "1", payloadType: PayloadType(96), rtx: PayloadType(97), rids: rids,
+      streams: streams && rids.isEmpty ? [(SSRC(2222), SSRC(3333))] : [], tracks: [numbers[1]])
+    pictures.usesFIR = usesFIR
+    rig.take.addSection(pictures, source: 0, leg: 0)
     peer.repairs = [2222: (3333, 97)]
     peer.run(to: 500)
     #expect(peer.hasKeys)
@@ -88,6 +89,26 @@ import Track
     let numbers = rig.snapshot.sources[0].session
     #expect(numbers?.state == "closed")
     #expect(numbers?.suite == "AEAD_AES_256_GCM")
+  }
+
+  /// Of a peer that understands no other request, key frames are commanded, each time by another number.
+  @Test func aPeerWithoutLossIndicationsIsCommanded() throws {
+    let (rig, peer) = try session(rtx: false, usesFIR: true) { _ in }
+    peer.repeats = false
+    var (audio, video) = (Sender.audio(), Sender.video())
+    perform(peer, audio: &audio, video: &video, from: 500, to: 1500)
+    peer.loss = 0.05
+    perform(peer, audio: &audio, video: &video, from: 1500, to: 9500)
+    peer.loss = 0
+    perform(peer, audio: &audio, video: &video, from: 9500, to: 10_500)
+    rig.stop()
+    #expect(rig.counters(1).framesDropped > 0)
+    #expect(peer.intraCommands.count >= 5)
+    #expect(Set(peer.intraCommands).count == peer.intraCommands.count)
+    #expect(rig.counters(1).firSent >= UInt64(peer.intraCommands.count))
+    #expect(rig.counters(1).pliSent == 0)
+    // Each was obeyed by a key frame that reopened the tape.
+    #expect(rig.frames(1).last.map(Sender.index) == video.made)
   }
 
   @Test func eitherSideMayBeginTheHandshake() throws {

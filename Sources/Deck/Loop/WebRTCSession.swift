@@ -109,8 +109,10 @@ final class WebRTCSession: @unchecked Sendable {
 
   func section(_ section: AgreedSection, tracks: [Int]) -> SessionSection? {
     guard let codec = section.codec else { return nil }
-    return SessionSection(
+    var told = SessionSection(
       mid: section.mid, payloadType: codec.payloadType, rtx: codec.rtx, rids: section.rids,
       streams: section.streams.map { ($0.ssrc, $0.rtx) }, tracks: tracks)
+    told.usesFIR = codec.feedback.contains(.fir) && !codec.feedback.contains(.pli)
+    return told
   }
 }

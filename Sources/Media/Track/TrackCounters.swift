@@ -62,8 +62,9 @@ package struct TrackCounters: Sendable, Equatable {
   /// Holes in the media that were told, and how long they were together.
   package var gaps: UInt64 = 0
   package var gapDuration = TimeSpan.zero
-  /// Key frames asked for.
+  /// Key frames asked for, by picture loss indications and by full intra requests.
   package var pliSent: UInt64 = 0
+  package var firSent: UInt64 = 0
   /// Sender reports about the track.
   package var senderReports: UInt64 = 0
   /// How often the track went on under another SSRC.

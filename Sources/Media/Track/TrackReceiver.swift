@@ -213,6 +213,7 @@ package struct TrackReceiver: Sendable {
 
   /// A key frame was asked for.
   package mutating func countPLI() { counters.pliSent += 1 }
+  package mutating func countFIR() { counters.firSent += 1 }
 
   /// So many packets were asked for again.
   package mutating func countNACK(_ packets: Int) { counters.nackSent += UInt64(packets) }

@@ -15,11 +15,28 @@ extension Take {
       guard let ssrc = tracks[number].receiver.ssrc, leg.rtcpDestination != nil,
         tracks[number].receiver.shouldRequestKeyFrame(at: now)
       else { continue }
-      writer.reset()
-      writer.receiverReport(from: self.ssrc, blocks: [])
-      writer.sourceDescription(of: self.ssrc, cname: cname)
-      writer.pictureLossIndication(from: self.ssrc, media: ssrc)
-      if transmit(tracks[number].source, tracks[number].leg) { tracks[number].receiver.countPLI() }
+      requestKeyFrame(of: ssrc, track: number)
+    }
+  }
+
+  /// Asks by the kind of request that the track's sender understands. A full intra request that is repeated is a new command: a sender
+  /// that obeyed, and whose key frame was lost, takes one of the same number for the one before (RFC 5104 §4.3.1.2).
+  private func requestKeyFrame(of media: SSRC, track number: Int) {
+    writer.reset()
+    writer.receiverReport(from: ssrc, blocks: [])
+    writer.sourceDescription(of: ssrc, cname: cname)
+    let usesFIR = tracks[number].usesFIR
+    if usesFIR {
+      writer.fullIntraRequest(from: ssrc, media: media, command: tracks[number].nextFIR)
+    } else {
+      writer.pictureLossIndication(from: ssrc, media: media)
+    }
+    guard transmit(tracks[number].source, tracks[number].leg) else { return }
+    if usesFIR {
+      tracks[number].nextFIR &+= 1
+      tracks[number].receiver.countFIR()
+    } else {
+      tracks[number].receiver.countPLI()
     }
   }
 
@@ -37,11 +54,7 @@ extension Take {
       guard sources[source].legs[leg].rtcpDestination != nil, tracks[number].layerRequest.shouldAsk(at: now) else { continue }
       for layer in wanted {
         guard let media = sources[source].legs[leg].router.ssrc(track: number, layer: layer) else { continue }
-        writer.reset()
-        writer.receiverReport(from: ssrc, blocks: [])
-        writer.sourceDescription(of: ssrc, cname: cname)
-        writer.pictureLossIndication(from: ssrc, media: media)
-        if transmit(source, leg) { tracks[number].receiver.countPLI() }
+        requestKeyFrame(of: media, track: number)
       }
     }
   }

@@ -18,6 +18,8 @@ package struct SessionSection: Sendable {
   package var streams: [(ssrc: SSRC, rtx: SSRC?)]
   /// The take's tracks: one, or one for each layer in the order of `rids`.
   package var tracks: [Int]
+  /// Key frames are asked for by full intra requests: the peer understands no picture loss indications.
+  package var usesFIR = false
   package init(mid: String, payloadType: PayloadType, rtx: PayloadType?, rids: [String], streams: [(ssrc: SSRC, rtx: SSRC?)], tracks: [Int])
   {
     self.mid = mid
@@ -63,6 +65,7 @@ extension Take {
   /// The streams of a section go to its tracks from now on.
   package func addSection(_ section: SessionSection, source: Int, leg: Int) {
     let leg = sources[source].legs[leg]
+    for track in section.tracks { tracks[track].usesFIR = section.usesFIR }
     let isSplit = section.tracks.count == section.rids.count && section.tracks.count > 1
     let outlets = section.tracks.enumerated().map { index, track in
       StreamRouter.Outlet(rid: isSplit ? section.rids[index] : nil, track: track)

@@ -18,6 +18,9 @@ struct TakeTrack {
   var selector: LayerSelector?
   /// Key frames of better layers than the one on tape.
   var layerRequest = KeyFrameRequest()
+  /// Whether key frames are asked for by full intra requests (RFC 5104), and the number of the next one.
+  var usesFIR = false
+  var nextFIR: UInt8 = 0
   /// A new SSRC that wants to follow the one that the track has.
   var candidate: SSRCCandidate?
   var hasStarted = false
