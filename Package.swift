@@ -103,7 +103,8 @@ let package = Package(
     tests("HLSTests", "Ground", "Codecs", "Mux", "HLSPlaylist"),
     tests("TranscodeTests", "Ground", "Codecs", "Transcode"),
     tests(
-      "RecordingTests", "Ground", "JSON", "RTP", "RTCP", "SRTP", "ICE", "DTLS", "Peer", "Codecs", "Track", "Recording", "Replay", "Mux",
+      "RecordingTests", "Ground", "JSON", "STUN", "RTP", "RTCP", "SRTP", "ICE", "DTLS", "Peer", "Codecs", "Track", "Recording", "Replay",
+      "Mux",
       "Seeded"),
     tests("ReplayTests", "Ground", "JSON", "RTP", "RTCP", "SDP", "SRTP", "Codecs", "Recording", "Replay"),
     tests("ControlTests", "Ground", "JSON", "Recording", "Control"),

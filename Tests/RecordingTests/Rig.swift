@@ -56,6 +56,9 @@ final class Rig {
   /// Whether frames are kept in `written`.
   var keepsFrames = true
   var isChecking = true
+  /// The port that the take's WebRTC peer shares, where it does.
+  private(set) var shared: SharedPort?
+  private var sharedMember: Int?
   /// Where frames go beside the tape.
   var listener: (any TapeListener)?
   /// Called with every RTCP datagram that the take sends: the sender's ears.
@@ -134,11 +137,37 @@ final class Rig {
       let item = network[delivered]
       network[delivered].bytes = []
       delivered += 1
-      var bytes = item.bytes
-      var span = bytes.mutableSpan
-      take.receive(&span, from: item.from, to: item.to, source: item.source, leg: item.leg, port: item.port, at: item.at)
+      arrive(item)
       if isChecking { checkAccounts() }
     }
+  }
+
+  private func arrive(_ item: Delivery) {
+    var bytes = item.bytes
+    var place: Int?
+    if let member = sharedMember {
+      guard case .to(member, let known)? = shared?.route(bytes.span, from: item.from, on: 0, at: item.at) else { return }
+      place = known
+    }
+    var span = bytes.mutableSpan
+    let isProven = take.receive(
+      &span, from: item.from, to: item.to, source: item.source, leg: item.leg, port: item.port, at: item.at)
+    if isProven, let member = sharedMember { shared?.noteProven(member: member, place: place, from: item.from, on: 0, at: item.at) }
+  }
+
+  /// A datagram that arrives at once.
+  func inject(_ bytes: [UInt8], from: SocketAddress, to local: SocketAddress) {
+    arrive(Delivery(at: now, bytes: bytes, from: from, source: 0, leg: 0, port: .rtp, to: local))
+  }
+
+  /// Puts the take's one WebRTC peer onto a port that others share.
+  func share() {
+    guard let peer = take.peer(source: 0, leg: 0) else { return }
+    var port = SharedPort()
+    let member = port.join()
+    port.setFragments(peer.localFragmentKeys, of: member)
+    shared = port
+    sharedMember = member
   }
 
   private func step() {
@@ -152,6 +181,7 @@ final class Rig {
   func collect() {
     for datagram in take.takeOutgoing() {
       sent.append((now, datagram))
+      if let member = sharedMember { shared?.noteSent(datagram.bytes.span, by: member) }
       hear?(datagram, now)
     }
     if hear != nil { sortNetwork() }

@@ -80,6 +80,8 @@ final class SimulatedPeer {
   }
 
   var hasKeys: Bool { outbound != nil }
+  /// Its ufrag.
+  var fragment: String { agent.localCredentials.usernameFragment }
   var state: WebRTCPeer.State? { rig.take.peer(source: 0, leg: 0)?.state }
 
   private func later(_ at: Instant) -> Instant { at + TimeSpan(nanoseconds: Int64(delay * 1e6)) }

@@ -43,6 +43,11 @@ final class LivePeer {
   /// The port of ours that it sends to.
   var daemonPort: UInt16 { agent.selectedPair?.remote.port ?? 0 }
 
+  /// What its checks say for USERNAME.
+  var checkName: String {
+    (agent.remoteCredentials?.usernameFragment ?? "") + ":" + agent.localCredentials.usernameFragment
+  }
+
   // MARK: Descriptions
 
   private func description(setup: String, mid: String = "0") -> String {

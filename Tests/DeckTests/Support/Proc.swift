@@ -19,6 +19,15 @@ struct Proc {
       })
     return descriptors.filter { $0.hasPrefix("socket:[") && inodes.contains(String($0.dropFirst(8).dropLast())) }.count
   }
+  /// Datagrams that the kernel dropped, for want of room, of those that came to a UDP port.
+  func drops(port: UInt16) -> Int {
+    let place = ":" + String(port, radix: 16).uppercased()
+    return (Disk.text(path + "/net/udp") + Disk.text(path + "/net/udp6")).split(separator: "\n").reduce(0) { sum, line in
+      let fields = line.split(separator: " ")
+      guard fields.count > 12, fields[1].hasSuffix(place) else { return sum }
+      return sum + (Int(fields[12]) ?? 0)
+    }
+  }
   var threads: Int { Disk.names(path + "/task").count }
   /// Resident memory in kilobytes.
   var resident: Int {

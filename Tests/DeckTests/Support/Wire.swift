@@ -6,6 +6,8 @@ final class Endpoint: Sendable {
   private let descriptor: Int32
   let port: UInt16
   private let family: Int32
+  /// How many datagrams have left.
+  let sent = Atomic<Int>(0)
 
   init(ip: String = "127.0.0.1", port: UInt16 = 0) throws {
     let family = ip.contains(":") ? AF_INET6 : AF_INET
@@ -33,9 +35,12 @@ final class Endpoint: Sendable {
 
   @discardableResult func send(_ bytes: [UInt8], to port: UInt16, ip: String? = nil) -> Bool {
     let host = ip ?? (family == AF_INET6 ? "::1" : "127.0.0.1")
-    return unsafe Endpoint.withAddress(host, port) { address, length in
-      Int32(unsafe bytes.withUnsafeBytes { unsafe sendto(descriptor, $0.baseAddress, $0.count, 0, address, length) })
-    } == Int32(bytes.count)
+    let isSent =
+      unsafe Endpoint.withAddress(host, port) { address, length in
+        Int32(unsafe bytes.withUnsafeBytes { unsafe sendto(descriptor, $0.baseAddress, $0.count, 0, address, length) })
+      } == Int32(bytes.count)
+    if isSent { sent.add(1, ordering: .relaxed) }
+    return isSent
   }
 
   /// What has come, waiting at most `seconds` for the first.
