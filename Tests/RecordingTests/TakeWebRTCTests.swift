@@ -15,7 +15,8 @@ import Track
 
   /// A rig whose peer is connected, with an audio section `0` and a video section `1`.
   private func session(
-    rids: [String] = [], streams: Bool = true, rtx: Bool = true, usesFIR: Bool = false, feedback: (inout SessionFeedback) -> Void = { $0.transportCC = true }
+    rids: [String] = [], streams: Bool = true, rtx: Bool = true, usesFIR: Bool = false,
+    feedback: (inout SessionFeedback) -> Void = { $0.transportCC = true }
   ) throws -> (Rig, SimulatedPeer) {
     let rig = Rig()
     let peer = try SimulatedPeer(rig)
