@@ -76,9 +76,10 @@ let package = Package(
     // Deck: the machine that runs it.
     room(
       "Deck", "Loop", "Ground", "JSON", "RTP", "RTCP", "SDP", "SRTP", "ICE", "DTLS", "Peer", "Negotiation", "Codecs", "Track", "Mux",
-      "Transcode", "Recording",
+      "Transcode", "Recording", "WHEP",
       "CLinux", "CCrypto"),
-    room("Deck", "Control", "Ground", "JSON", "Codecs", "SRTP", "Recording", "CHTTP"),
+    room("Deck", "WHEP", "Ground", "CCurl"),
+    room("Deck", "Control", "Ground", "JSON", "Codecs", "SRTP", "Recording", "WHEP", "CHTTP"),
     room(
       "Deck", "Replay", "Ground", "JSON", "RTP", "RTCP", "SDP", "SRTP", "Peer", "Codecs", "Track", "Recording", "Loop", "CPcap", "CLinux"),
     room("Deck", "Client", "Ground", "JSON", "CCurl", "CLinux"),
@@ -109,6 +110,7 @@ let package = Package(
     tests("ReplayTests", "Ground", "JSON", "RTP", "RTCP", "SDP", "SRTP", "Codecs", "Recording", "Replay"),
     tests("ControlTests", "Ground", "JSON", "Recording", "Control"),
     tests("BrowserTests", "tapedeck"),
+    tests("WHEPTests", "Ground", "WHEP"),
     tests("ClientTests", "Ground", "JSON", "Client"),
     tests(
       "DeckTests", "Ground", "JSON", "SRTP", "ICE", "DTLS", "Codecs", "Recording", "Loop", "Control", "Client", "CLinux"),

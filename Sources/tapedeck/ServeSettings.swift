@@ -29,6 +29,13 @@ struct ServeSettings {
     recorder = RecorderConfiguration(root: "./recordings")
     recorder.version = Tapedeck.version
     if let path = parsed.text("config") { try read(path, console) }
+    if let path = recorder.whepCAFile {
+      do throws(InputError) {
+        _ = try console.readFile(path)
+      } catch {
+        throw Invalid(message: "whep.caFile: \(error.message)")
+      }
+    }
     if let value = parsed.text("control") { control = value }
     if let value = parsed.text("control-group") { controlGroup = value }
     if let value = parsed.endpoint("listen") { listen = value }
@@ -50,7 +57,7 @@ struct ServeSettings {
 
   private static let fields = [
     "control", "controlGroup", "root", "portRange", "listenIp", "announceIp", "maxRecordings", "threads", "logLevel", "logFormat",
-    "listen", "listenInsecure", "tokens", "cors", "whip", "webrtcPort", "webrtcListen",
+    "listen", "listenInsecure", "tokens", "cors", "whip", "whep", "webrtcPort", "webrtcListen",
   ]
 
   /// How the control API is served.
@@ -113,6 +120,10 @@ struct ServeSettings {
       switch field.name {
       case "cors": cors = try CORSConfiguration(json: field.value, at: "cors")
       case "whip": whip = try WHIPConfiguration(json: field.value, at: "whip")
+      case "whep":
+        let whep = try WHEPConfiguration(json: field.value, at: "whep")
+        recorder.whepGraceSeconds = whep.graceSeconds ?? recorder.whepGraceSeconds
+        recorder.whepCAFile = whep.caFile
       default: return false
       }
     } catch {

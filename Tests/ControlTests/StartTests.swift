@@ -153,8 +153,8 @@ private let badStarts: [(String, String, String)] = [
     "it takes 65544 bytes, but at most 65536 are allowed"
   ),
   (#"{"room":"r","source":[]}"#, "source", "an array was given, but an object is needed"),
-  (#"{"room":"r","source":{"tracks":[]}}"#, "source.type", "this field is required: allowed is rtp or webrtc"),
-  (#"{"room":"r","source":{"type":"rtsp"}}"#, "source.type", "\"rtsp\" is not a known source type; allowed is rtp or webrtc"),
+  (#"{"room":"r","source":{"tracks":[]}}"#, "source.type", "this field is required: allowed is rtp, webrtc or whep"),
+  (#"{"room":"r","source":{"type":"rtsp"}}"#, "source.type", "\"rtsp\" is not a known source type; allowed is rtp, webrtc or whep"),
   (#"{"room":"r","source":{"type":"rtp"}}"#, "source.tracks", "this field is required: the streams to expect, 1 to 64"),
   (#"{"room":"r","source":{"type":"rtp","tracks":[]}}"#, "source.tracks", "it has 0 items, but at least 1 is needed"),
   (

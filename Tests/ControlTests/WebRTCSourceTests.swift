@@ -96,7 +96,8 @@ private func read(_ fields: String) throws -> SourceSpecification {
     let text = #"{"type":"rtp","tracks":[{"participant":"a","codec":"opus","payloadType":111}],"\#(field)":null}"#
     let json = try JSONValue(parsing: Array(text.utf8))
     let error = #expect(throws: ControlError.self) { try SourceSpecification(json: json) }
-    #expect(error?.message == "\(field): only a webrtc source has this field, and this one is of type rtp")
+    let owners = ["makeOffer", "participant", "participants"].contains(field) ? "webrtc or whep" : "webrtc"
+    #expect(error?.message == "\(field): only a \(owners) source has this field, and this one is of type rtp")
   }
 
   private static let sdp = ["Content-Type: application/sdp; charset=utf-8"]

@@ -19,4 +19,21 @@ import Testing
     #expect(told?["offer"]?.stringValue == "v=0\r\n")
     #expect(manifest.json(withSecrets: true)["sources"]?.arrayValue?.first?["answer"]?.stringValue == source.webrtc?.answer)
   }
+
+  @Test func tokensAreNeverToldAndURLsAreStoredWithoutTheirQueries() throws {
+    var source = SourceSpecification(tracks: [])
+    source.webrtc = WebRTCSpecification(.makeOffer(audio: true, video: true))
+    var whep = WHEPSpecification(url: "https://sfu.example/whep/a?key=open-sesame#x")
+    whep.token = Redacted("0123456789abcdef")
+    source.webrtc?.whep = whep
+    var manifest = Manifest(id: "r", specification: RecordingSpecification(room: "a", source: source), createdAt: Rig.wall)
+    manifest.sources = [SourceDescription(id: "s1", ports: [], specification: source)]
+    let stored = manifest.json(withSecrets: false)
+    #expect(stored["sources"]?.arrayValue?.first?["type"] == "whep")
+    #expect(stored["sources"]?.arrayValue?.first?["url"] == "https://sfu.example/whep/a?…")
+    #expect(manifest.json(withSecrets: true)["sources"]?.arrayValue?.first?["url"]?.stringValue == whep.url)
+    #expect(!stored.text().contains("sesame"))
+    #expect(!manifest.json(withSecrets: true).text().contains("0123456789abcdef"))
+    #expect(!"\(source)".contains("0123456789abcdef"))
+  }
 }

@@ -57,25 +57,29 @@ final class SimulatedPeer {
   private(set) var sent = 0
   private(set) var dropped = 0
 
-  /// Adds the take's side to the rig's take, and connects the two.
-  init(_ rig: Rig, weAreClient: Bool = true, fingerprint: DTLSFingerprint? = nil) throws {
+  /// Adds the take's side to the rig's take, and connects the two; `takesOver`: in place of the peer that was there.
+  init(_ rig: Rig, weAreClient: Bool = true, fingerprint: DTLSFingerprint? = nil, takesOver: Bool = false) throws {
     self.rig = rig
     var configuration = ICEConfiguration(hosts: [ICEHost(SimulatedPeer.ours)])
     configuration.randomSeed = 3
-    let peer = try WebRTCPeer(WebRTCPeer.Configuration(identity: SimulatedPeer.identity, ice: configuration), at: Rig.start)
+    let peer = try WebRTCPeer(WebRTCPeer.Configuration(identity: SimulatedPeer.identity, ice: configuration), at: rig.now)
     var theirs = ICEConfiguration(hosts: [ICEHost(SimulatedPeer.theirs)])
     theirs.mode = .full
     theirs.role = .controlling
-    theirs.randomSeed = 4
-    agent = try ICEAgent(configuration: theirs, at: Rig.start)
+    theirs.randomSeed = takesOver ? 6 : 4
+    agent = try ICEAgent(configuration: theirs, at: rig.now)
     dtls = try DTLSSession(
       identity: SimulatedPeer.identity, role: weAreClient ? .server : .client, fingerprints: [SimulatedPeer.identity.sha256])
     let remote = WebRTCPeer.Remote(
       credentials: agent.localCredentials, fingerprints: [fingerprint ?? SimulatedPeer.identity.sha256])
-    try peer.connect(remote, role: weAreClient ? .client : .server, at: Rig.start)
-    try agent.setRemote(credentials: peer.localCredentials, candidates: peer.localCandidates, isLite: true, at: Rig.start)
-    _ = rig.take.addSource(id: "s1", SourceSpecification(tracks: []))
-    _ = rig.take.addLeg(source: 0, peer: peer)
+    if takesOver {
+      rig.take.replacePeer(peer, source: 0, leg: 0, at: rig.now)
+    } else {
+      _ = rig.take.addSource(id: "s1", SourceSpecification(tracks: []))
+      _ = rig.take.addLeg(source: 0, peer: peer)
+    }
+    try peer.connect(remote, role: weAreClient ? .client : .server, at: rig.now)
+    try agent.setRemote(credentials: peer.localCredentials, candidates: peer.localCandidates, isLite: true, at: rig.now)
     rig.hear = { [unowned self] datagram, at in hear(datagram.bytes, at) }
   }
 

@@ -28,6 +28,7 @@ package enum TapedeckGrammar {
     usage: [
       "--room ROOM (--audio PT[:SSRC] | --video PT[:SSRC] | --track SPEC)... [flags]",
       "--room ROOM (--offer FILE | --make-offer) [flags]",
+      "--room ROOM --whep URL [--token-file FILE] [flags]",
       "--file FILE [flags]",
     ],
     details: [
@@ -36,6 +37,8 @@ package enum TapedeckGrammar {
         + "rtx-pt and rtx-ssrc. --audio is Opus and --video is VP8 of the one --participant.",
       "With --offer, a WebRTC peer's session description is taken and our answer printed; with --make-offer our offer is printed, and the "
         + "peer's answer goes to 'answer'. The recording's and the source's id are then said on standard error.",
+      "With --whep, Tapedeck pulls from a WHEP server, and asks it again when it is lost. The command waits for the server's first word: a "
+        + "refusal is its failure. The token may also be in the environment variable TAPEDECK_WHEP_TOKEN.",
     ],
     flags: [
       .value("file", "FILE", .file, "Read the API's JSON from a file, or from standard input with '-'", short: "f"),
@@ -45,9 +48,12 @@ package enum TapedeckGrammar {
       .value("track", "SPEC", .text, "A track in full, as in participant=ada,codec=opus,pt=111,ssrc=1111", short: "t", repeatable: true),
       .value("offer", "FILE", .file, "A WebRTC peer's offer (SDP), or '-' for standard input"),
       .toggle("make-offer", "Offer to receive from a WebRTC peer"),
-      .value("receive", "KINDS", .choice(["audio", "video", "both"]), "With --make-offer: what to offer to receive", default: "both"),
+      .value("whep", "URL", .text, "A WHEP server's endpoint to pull from"),
+      .value("token-file", "FILE", .file, "With --whep: the bearer token, in a file or on standard input with '-'"),
+      .value("grace", "TIME", .duration, "With --whep: how long the server may be away", default: "2m, or what the daemon says"),
+      .value("receive", "KINDS", .choice(["audio", "video", "both"]), "With --make-offer or --whep: what to receive", default: "both"),
       .value(
-        "map", "KEY=ID", .text, "With --offer or --make-offer: whose a MID or media stream id is", repeatable: true),
+        "map", "KEY=ID", .text, "With --offer, --make-offer or --whep: whose a MID or media stream id is", repeatable: true),
       .value(
         "simulcast", "LAYERS", .choice(["highest", "all", "off"]), "With --offer or --make-offer: the layers to record", default: "highest"),
       .value("ice", "MODE", .choice(["lite", "full"]), "With --offer or --make-offer: how ICE is done", default: "what the peer needs"),
@@ -83,6 +89,7 @@ package enum TapedeckGrammar {
       "tapedeck start --room algebra-101 --audio 111 --video 96",
       "tapedeck start --room algebra-101 --no-bundle --track participant=ada,codec=opus,pt=111,ssrc=1111,port=5004",
       "tapedeck start --room algebra-101 --participant ada --offer offer.sdp > answer.sdp",
+      "tapedeck start --room algebra-101 --participant ada --whep https://sfu.example/whep/ada --token-file token",
       "tapedeck start --file spec.json --quiet",
     ])
 

@@ -7,23 +7,42 @@ import SRTP
 extension SourceSpecification {
   /// Reads a source: the `source` of a start, or the body of `POST …/sources`, where `path` is empty.
   package init(json: JSONValue, at path: String = "") throws(ControlError) {
-    let common = ["type", "listenIp"]
-    let fields = try FieldReader(json, at: path, knowing: common + SourceSpecification.rtpFields + WebRTCSpecification.fields)
-    let allowed = "allowed is rtp or webrtc"
+    let fields = try FieldReader(json, at: path, knowing: SourceSpecification.allFields)
+    let allowed = "allowed is rtp, webrtc or whep"
     switch try fields.require("type", fields.string("type", length: 0...64), allowed) {
     case "rtp":
-      try fields.refuse(WebRTCSpecification.fields, "only a webrtc source has this field, and this one is of type rtp")
+      try SourceSpecification.refuseForeign(fields, "rtp")
       try self.init(rtp: fields)
     case "webrtc":
-      try fields.refuse(SourceSpecification.rtpFields, "only an rtp source has this field, and this one is of type webrtc")
+      try SourceSpecification.refuseForeign(fields, "webrtc")
       self.init(tracks: [])
       webrtc = try WebRTCSpecification(fields)
+      listenIP = try fields.address("listenIp").map { $0.ip }
+    case "whep":
+      try SourceSpecification.refuseForeign(fields, "whep")
+      self.init(tracks: [])
+      webrtc = try WebRTCSpecification(whep: fields)
       listenIP = try fields.address("listenIp").map { $0.ip }
     case let other: throw .field(fields.name("type"), "\(Shown.value(.string(other))) is not a known source type; \(allowed)")
     }
   }
 
-  private static let rtpFields = ["rtcpMux", "bundle", "port", "remote", "srtp", "tracks"]
+  private static let common = ["type", "listenIp"]
+  private static let ownFields = [
+    ("rtp", ["rtcpMux", "bundle", "port", "remote", "srtp", "tracks"]), ("webrtc", WebRTCSpecification.fields),
+    ("whep", WebRTCSpecification.whepFields),
+  ]
+  private static let allFields = ownFields.reduce(into: common) { all, type in all += type.1.filter { !all.contains($0) } }
+
+  /// Refuses what only sources of other types have.
+  private static func refuseForeign(_ fields: FieldReader, _ type: String) throws(ControlError) {
+    for field in allFields where !common.contains(field) {
+      let owners = ownFields.filter { $0.1.contains(field) }.map { $0.0 }
+      guard !owners.contains(type) else { continue }
+      let source = "\(owners[0] == "rtp" ? "an" : "a") \(owners.joined(separator: " or ")) source"
+      try fields.refuse([field], "only \(source) has this field, and this one is of type \(type)")
+    }
+  }
 
   private init(rtp fields: FieldReader) throws(ControlError) {
     let layout = try PortLayout(fields)

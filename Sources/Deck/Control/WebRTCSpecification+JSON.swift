@@ -10,16 +10,11 @@ extension WebRTCSpecification {
 
   init(_ fields: FieldReader) throws(ControlError) {
     let offer = try fields.string("offer", length: 1...WebRTCSpecification.textLimit)
-    let wanted = try fields.object("makeOffer", knowing: ["audio", "video"])
+    let wanted = try WebRTCSpecification.wanted(fields)
     switch (offer, wanted) {
     case (let offer?, nil): self.init(.offer(offer))
     case (nil, let wanted?):
-      let audio = try wanted.bool("audio") ?? true
-      let video = try wanted.bool("video") ?? true
-      guard audio || video else {
-        throw .field(wanted.path, "audio and video are both false, but at least one must be true")
-      }
-      self.init(.makeOffer(audio: audio, video: video))
+      self.init(.makeOffer(audio: wanted.audio, video: wanted.video))
     case (nil, nil):
       throw .field(fields.name("offer"), "this field is required: the peer's session description, or makeOffer in its place")
     case (.some, .some):
@@ -32,7 +27,7 @@ extension WebRTCSpecification {
     sharesPort = try fields.bool("sharedPort") ?? sharesPort
   }
 
-  private static func participants(_ owner: FieldReader) throws(ControlError) -> [(key: String, participant: String)] {
+  static func participants(_ owner: FieldReader) throws(ControlError) -> [(key: String, participant: String)] {
     guard let value = owner.value("participants") else { return [] }
     let path = owner.name("participants")
     guard let map = value.fields else {

@@ -50,6 +50,7 @@ final class LoopTake: @unchecked Sendable {
 /// What a loop tells of a recording. Called on the loop's thread.
 protocol LoopObserver: AnyObject, Sendable {
   func events(_ events: [TakeEvent], at now: Instant)
+  func peersChanged(_ changes: [PeerChange])
   func mediaBegan(at now: Instant)
   /// Time has passed: the manifest on disk is no longer fresh.
   func progressed()

@@ -289,6 +289,8 @@ final class MediaLoop: @unchecked Sendable {
       item.observer.mediaBegan(at: now)
     }
     if !events.isEmpty { item.observer.events(events, at: now) }
+    let changes = item.take.takePeerChanges()
+    if !changes.isEmpty { item.observer.peersChanged(changes) }
     guard !isLast else { return }
     if let limit = item.take.limitReached { item.observer.limitReached(limit) }
     if item.job.accounts.hasFailed.load(ordering: .acquiring), let failure = item.job.accounts.state.withLock({ $0.failure }) {

@@ -106,6 +106,7 @@ extension Recorder {
       return true
     }
     guard isFirst else { return false }
+    for pull in entry.state.withLock({ $0.pulls.values }) { pull.end() }
     // Nobody will watch what a transcoder has yet to do.
     if case .cancel = reason { entry.presenter?.abandon() }
     entry.loop.post { loop in

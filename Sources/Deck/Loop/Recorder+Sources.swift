@@ -151,7 +151,8 @@ extension Recorder {
         tracks.append(take.addTrack(bound.description.specification.tracks[index], id: id, source: source, leg: number))
       }
       if let session = leg.session { attach(session, tracks: tracks, to: take, source: source, leg: number) }
-      let peer = leg.session?.peer
+      // The sockets of a source that is pulled stay for the next peer.
+      let peer = leg.session.flatMap { $0.specification.whep == nil ? $0.peer : nil }
       for socket in leg.others { sockets.append(LoopSocket(socket: socket, source: source, leg: number, port: .rtp, peer: peer)) }
       sockets.append(LoopSocket(socket: leg.rtp, source: source, leg: number, port: .rtp, peer: peer))
       if let rtcp = leg.rtcp { sockets.append(LoopSocket(socket: rtcp, source: source, leg: number, port: .rtcp)) }
@@ -196,6 +197,7 @@ extension Recorder {
       entry.state.withLock { $0.claims.release(source.tracks) }
       throw Recorder.hasEnded(entry, call: "add a source")
     }
+    pull(bound, index: index, entry)
     return index
   }
 
@@ -242,6 +244,7 @@ extension Recorder {
       guard isDone else { throw Recorder.hasEnded(entry, call: "remove a source") }
       // Its streams are over: their SSRCs may come again in another source.
       entry.state.withLock { state in
+        state.pulls.removeValue(forKey: source)?.end()
         if state.removedSources.insert(source).inserted { state.claims.release(described.specification.tracks) }
       }
       return index

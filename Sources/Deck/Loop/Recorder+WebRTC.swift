@@ -31,24 +31,15 @@ extension Recorder {
     ice.mode = isLite ? .lite : .full
     ice.role = offer == nil ? .controlling : .controlled
     let now = Clocks.now()
-    let identity = try identity()
-    let peer: WebRTCPeer
-    do throws(ICEError) {
-      peer = try WebRTCPeer(WebRTCPeer.Configuration(identity: identity, ice: ice), at: now)
-    } catch {
-      throw ControlError(.internal, WebRTCSession.text(error))
-    }
-    var configuration = Negotiator.Configuration()
-    configuration.acceptsSimulcast = webrtc.simulcast != .off
-    configuration.sessionID = String(Identifiers.random64() >> 1)
-    let negotiator = Negotiator(configuration, local: WebRTCSession.local(peer, isLite: isLite, identity: identity))
-    let session = WebRTCSession(negotiator: negotiator, specification: webrtc, peer: peer)
+    let session = try makeSession(webrtc, ice: ice, at: now)
     var told = specification
     if let offer {
       told.webrtc?.answer = try Recorder.answer(offer, session, field: "\(path)offer")
       try Recorder.connect(session, at: now)
-    } else if case .makeOffer(let audio, let video) = webrtc.beginning {
-      told.webrtc?.offer = session.negotiator.offer((audio ? [.audio] : []) + (video ? [.video] : []))
+    } else {
+      session.makeOffer()
+      // A server's client has nothing to hand over.
+      if webrtc.whep == nil { told.webrtc?.offer = session.offer }
     }
     var legs: [(Int, String)] = []
     for section in session.negotiator.sections where section.isReceiving {
@@ -65,6 +56,25 @@ extension Recorder {
           rtp: shared.isEmpty ? sockets[0] : nil, rtcp: nil, others: shared.isEmpty ? Array(sockets.dropFirst()) : [], session: session,
           tracks: legs)
       ])
+  }
+
+  /// Makes a peer and the negotiation with it.
+  func makeSession(_ webrtc: WebRTCSpecification, ice: ICEConfiguration, at now: Instant) throws(ControlError) -> WebRTCSession {
+    let identity = try identity()
+    let peer: WebRTCPeer
+    do throws(ICEError) {
+      var peerConfiguration = WebRTCPeer.Configuration(identity: identity, ice: ice)
+      // A server that is asked again need not be waited for as long as a peer that comes once.
+      if webrtc.whep != nil { peerConfiguration.handshakeTimeout = .seconds(15) }
+      peer = try WebRTCPeer(peerConfiguration, at: now)
+    } catch {
+      throw ControlError(.internal, WebRTCSession.text(error))
+    }
+    var configuration = Negotiator.Configuration()
+    configuration.acceptsSimulcast = webrtc.simulcast != .off
+    configuration.sessionID = String(Identifiers.random64() >> 1)
+    let negotiator = Negotiator(configuration, local: WebRTCSession.local(peer, isLite: ice.mode == .lite, identity: identity))
+    return WebRTCSession(negotiator: negotiator, specification: webrtc, peer: peer, ice: ice)
   }
 
   static func description(_ text: String, field: String) throws(ControlError) -> SessionDescription {
@@ -107,6 +117,7 @@ extension Recorder {
   /// `numbers`: of the tracks that the receiving sections make, in their order.
   static func attach(_ session: WebRTCSession, tracks numbers: [Int], to take: Take, source: Int, leg: Int) {
     session.source = source
+    if session.specification.whep != nil { take.outlivePeers(source: source, leg: leg) }
     take.setFeedback(session.feedback, source: source, leg: leg)
     var left = numbers[...]
     for section in session.negotiator.sections where section.isReceiving {
@@ -114,6 +125,7 @@ extension Recorder {
       left = left.dropFirst(own.count)
       guard !own.isEmpty, let told = session.section(section, tracks: own) else { continue }
       session.tracks[section.mid] = own
+      session.pulled[section.kind] = own.first
       take.addSection(told, source: source, leg: leg)
     }
   }
@@ -187,8 +199,9 @@ extension Recorder {
   /// A source's session, and the source's place among the recording's. With the entry's `sources` held.
   private static func session(_ source: String, of entry: RecordingEntry) throws(ControlError) -> (Int, WebRTCSession) {
     let (index, described) = try find(source, in: entry)
-    guard described.specification.webrtc != nil, let session = entry.state.withLock({ $0.sessions[source] }) else {
-      throw ControlError(.invalidState, "source \(source) is of type rtp, and only a webrtc source is negotiated")
+    guard described.specification.type == "webrtc", let session = entry.state.withLock({ $0.sessions[source] }) else {
+      throw ControlError(
+        .invalidState, "source \(source) is of type \(described.specification.type), and only a webrtc source is negotiated")
     }
     return (index, session)
   }
@@ -214,7 +227,7 @@ extension Recorder {
   }
 
   /// Runs `body` on the recording's loop, and lets what it throws out.
-  private func onLoop(
+  func onLoop(
     _ entry: RecordingEntry, call: String, _ body: @escaping @Sendable (Instant) throws(ControlError) -> Void
   ) throws(ControlError) {
     let failure = Mutex<ControlError?>(nil)

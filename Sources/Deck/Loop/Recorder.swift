@@ -29,6 +29,8 @@ package final class Recorder: RecorderControl, Sendable {
   let ports: PortAllocator
   /// What WebRTC peers know us by, made with the first of them: a node that meets none does without OpenSSL's memory for it.
   private let madeIdentity = Mutex<DTLSIdentity?>(nil)
+  /// Asks WHEP servers; made with the first source of that type.
+  let whep = Mutex<WHEPService?>(nil)
   let state: Mutex<State>
   let startedAt = Clocks.wall()
   let startInstant = Clocks.now()
@@ -112,6 +114,7 @@ package final class Recorder: RecorderControl, Sendable {
     let entries = state.withLock { Array($0.live.values) }
     for entry in entries { end(entry, reason: .shutdown) }
     for entry in entries { entry.ended.wait() }
+    whep.withLock { $0 }?.stop()
     hub.close()
     for loop in loops { loop.stop() }
     for writer in writers { writer.stop() }
@@ -156,6 +159,7 @@ package final class Recorder: RecorderControl, Sendable {
     }
     // What comes to a shared port before the peer is known there would be nobody's; a socket of its own keeps it.
     if bound.legs.contains(where: { $0.rtp == nil }) { entry.loop.run { _ in } }
+    pull(bound, index: 0, entry)
     logger.info("recording started", [JSONField("recording", .string(id)), JSONField("room", .string(specification.room))])
     return answer
   }

@@ -20,6 +20,10 @@ package struct RecorderConfiguration: Sendable {
   package var threads: Int?
   /// Below so many free bytes on the disk, a start is refused.
   package var minimumFreeBytes: Int64 = 64 << 20
+  /// How long a WHEP server may be away before the source has failed, unless the source says otherwise.
+  package var whepGraceSeconds = 120.0
+  /// Certificates (PEM) that WHEP servers may be certified by beside the system's.
+  package var whepCAFile: String?
   package var version = "0.1.0"
 
   package init(root: String) { self.root = root }

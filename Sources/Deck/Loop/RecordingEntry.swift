@@ -17,6 +17,8 @@ final class RecordingEntry: LoopObserver {
     var removedSources: Set<String> = []
     /// The WebRTC sources' negotiations, by source.
     var sessions: [String: WebRTCSession] = [:]
+    /// What keeps the WHEP sources supplied, by source.
+    var pulls: [String: WHEPPull] = [:]
     /// Events of kinds that a bad stream can cause without end.
     var floodgate = EventBudget()
   }
@@ -59,6 +61,7 @@ final class RecordingEntry: LoopObserver {
   final class Observer: LoopObserver, @unchecked Sendable {
     weak var target: RecordingEntry?
     func events(_ events: [TakeEvent], at now: Instant) { target?.events(events, at: now) }
+    func peersChanged(_ changes: [PeerChange]) { target?.peersChanged(changes) }
     func mediaBegan(at now: Instant) { target?.mediaBegan(at: now) }
     func progressed() { target?.progressed() }
     func limitReached(_ limit: LimitReached) { target?.limitReached(limit) }
@@ -86,6 +89,11 @@ final class RecordingEntry: LoopObserver {
         recorder.tell(self, event.type, at: wall + -(now - event.at), fields)
       }
     }
+  }
+
+  func peersChanged(_ changes: [PeerChange]) {
+    let pulls = state.withLock { $0.pulls }
+    for change in changes { for pull in pulls.values { pull.hear(change) } }
   }
 
   func mediaBegan(at now: Instant) {

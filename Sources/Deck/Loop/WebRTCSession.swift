@@ -16,13 +16,20 @@ final class WebRTCSession: @unchecked Sendable {
   let specification: WebRTCSpecification
   /// On the loop's thread, once the recording is there.
   let peer: WebRTCPeer
+  /// What the peer was made with; where the source outlives its peers, the next is made with it too.
+  let ice: ICEConfiguration
   /// The take's index of the source.
   var source = 0
   /// The tracks of each section that has some, by MID: the take's numbers, known once the source is attached.
   var tracks: [String: [Int]] = [:]
+  /// Of a source that outlives its peers: its track of each kind.
+  var pulled: [String: Int] = [:]
+  /// Our offer, where we made one.
+  var offer: String?
 
-  init(negotiator: Negotiator, specification: WebRTCSpecification, peer: WebRTCPeer) {
+  init(negotiator: Negotiator, specification: WebRTCSpecification, peer: WebRTCPeer, ice: ICEConfiguration) {
     self.negotiator = negotiator
+    self.ice = ice
     self.specification = specification
     self.peer = peer
   }

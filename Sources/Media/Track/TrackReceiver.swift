@@ -248,13 +248,26 @@ package struct TrackReceiver: Sendable {
     let isFirst = self.ssrc == nil || counters.packetsReceived == 0
     self.ssrc = ssrc
     guard !isFirst else { return }
-    finish(clock: &clock, pool: pool)
+    beginAnew(at: now, clock: &clock, pool: pool)
     counters.ssrcChanges += 1
-    statistics = ReceptionStatistics(rate: codec.clockRate)
-    clock.restart(clockIndex)
     // Nothing is missing between two streams.
     lastPlaceEnd = nil
     missing = Missing()
+  }
+
+  /// The sender was lost, and another will go on: everything so far is finished, and what lies between is missing. `latch` tells the next
+  /// stream's SSRC, which may be the same.
+  package mutating func interrupt(at now: Instant, clock: inout ParticipantClock, pool: BufferPool) {
+    ssrc = nil
+    guard counters.packetsReceived > 0 else { return }
+    beginAnew(at: now, clock: &clock, pool: pool)
+    missing.hasDropped = true
+  }
+
+  private mutating func beginAnew(at now: Instant, clock: inout ParticipantClock, pool: BufferPool) {
+    finish(clock: &clock, pool: pool)
+    statistics = ReceptionStatistics(rate: codec.clockRate)
+    clock.restart(clockIndex)
     awaitKeyFrame(at: now)
   }
 

@@ -91,7 +91,7 @@ package struct Manifest: Sendable {
     let session = numbers?.session
     let state = numbers.map { $0.isRemoved ? "closed" : session?.state ?? ($0.isConnected ? "connected" : "new") } ?? "new"
     var fields: [JSONField] = [
-      JSONField("id", .string(source.id)), JSONField("type", source.specification.webrtc == nil ? "rtp" : "webrtc"),
+      JSONField("id", .string(source.id)), JSONField("type", .string(source.specification.type)),
       JSONField("state", .string(status.hasEnded ? "closed" : state)),
       JSONField("ports", .array(source.ports.flatMap(Manifest.ports))),
       JSONField("srtp", srtp(source.specification.srtp, withSecrets: withSecrets)),
@@ -124,7 +124,8 @@ package struct Manifest: Sendable {
         "remoteType": JSONValue(session.remoteType),
       ]
     }
-    return [
+    let whep = webrtc.whep.map { [JSONField("url", .string(withSecrets ? $0.url : $0.shownURL))] } ?? []
+    return whep + [
       JSONField("offer", JSONValue(description(webrtc.offer, withSecrets: withSecrets))),
       JSONField("stateReason", JSONValue(session?.reason)),
       JSONField("iceState", JSONValue(session?.iceState)), JSONField("selectedPair", pair),

@@ -40,7 +40,7 @@ package enum SourceDiscard: Int, Sendable, CaseIterable {
 /// come through it.
 final class SourceLeg {
   private var rtp: RTPPeer?
-  let webrtc: WebRTCPeer?
+  private(set) var webrtc: WebRTCPeer?
   let hasRTCPPort: Bool
   /// The take's track numbers.
   var tracks: [Int] = []
@@ -49,6 +49,10 @@ final class SourceLeg {
   var feedback = LegFeedback()
   /// What the peer's state was when it was last told.
   var toldState: WebRTCPeer.State?
+  /// Of a leg that outlives its peers: how it stands while none is connected to it.
+  var link: SourceLink?
+  /// Whether tracks go on when the peer is lost, because another may come in its place.
+  var outlivesPeer = false
 
   init(peer: consuming RTPPeer, hasRTCPPort: Bool) {
     rtp = consume peer
@@ -70,7 +74,10 @@ final class SourceLeg {
   }
 
   /// Whether its WebRTC peer has left or failed for good.
-  var hasLeft: Bool { webrtc.map { $0.state == .failed || $0.state == .closed } ?? false }
+  var hasLeft: Bool {
+    if outlivesPeer { return link?.state == .failed }
+    return webrtc.map { $0.state == .failed || $0.state == .closed } ?? false
+  }
 
   /// The sender's address, once known.
   var remote: SocketAddress? { webrtc.map { $0.selectedPair?.remote } ?? rtp?.remote }
@@ -83,6 +90,15 @@ final class SourceLeg {
 
   /// Which of our addresses RTCP leaves from, where that matters.
   var rtcpOrigin: SocketAddress? { webrtc?.selectedPair?.local }
+
+  /// Another peer comes in place of the one before, which has been taken leave of.
+  func replace(_ peer: WebRTCPeer) {
+    webrtc = peer
+    router = StreamRouter()
+    feedback = LegFeedback()
+    toldState = nil
+    link = nil
+  }
 
   func latch(_ address: SocketAddress, at now: Instant) { rtp?.latch(address, at: now) }
 

@@ -34,7 +34,8 @@ package struct ParticipantSpecification: Sendable, Equatable {
   }
 }
 
-/// One source: where it listens, who sends, and what it carries. It is of type `rtp`, or `webrtc` where `webrtc` is given.
+/// One source: where it listens, who sends, and what it carries. It is of type `rtp`; where `webrtc` is given, `webrtc`, or
+/// `whep` where that says so.
 package struct SourceSpecification: Sendable {
   /// How a WebRTC peer is met. `tracks` is empty then at the start: what is agreed on makes the tracks.
   package var webrtc: WebRTCSpecification?
@@ -51,6 +52,9 @@ package struct SourceSpecification: Sendable {
   package var tracks: [TrackSpecification]
 
   package init(tracks: [TrackSpecification]) { self.tracks = tracks }
+
+  /// By the control API's names.
+  package var type: String { webrtc.map { $0.whep == nil ? "webrtc" : "whep" } ?? "rtp" }
 }
 
 /// Where the sender is. Packets from elsewhere are a stranger's; RTCP goes to `rtcpPort`, or to `port` where that is nil.
@@ -146,7 +150,26 @@ package struct WebRTCSpecification: Sendable {
   /// The last description of ours that answered an offer, and the last that offers.
   package var answer: String?
   package var offer: String?
+  /// Where our offers are taken and answered; nil: by the client of the control API.
+  package var whep: WHEPSpecification?
   package init(_ beginning: Beginning) { self.beginning = beginning }
+}
+
+/// A `whep` source: a server that is asked to send (draft-ietf-wish-whep).
+package struct WHEPSpecification: Sendable {
+  /// The endpoint: http or https, without credentials.
+  package var url: String
+  /// Sent as bearer token to the endpoint's origin.
+  package var token: Redacted<String>?
+  /// How long the server may be away before the source has failed; nil: the node's default.
+  package var graceSeconds: Double?
+  package init(url: String) { self.url = url }
+
+  /// The URL without what may be secret in it.
+  package var shownURL: String {
+    guard let end = url.firstIndex(where: { $0 == "?" || $0 == "#" }) else { return url }
+    return url[..<end] + "?…"
+  }
 }
 
 package struct RTXSpecification: Sendable, Equatable {

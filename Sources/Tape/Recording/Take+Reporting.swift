@@ -108,10 +108,12 @@ extension Take {
     let span = timeline.recorded(from, to)
     guard span > .zero else { return }
     tracks[number].receiver.countGap(span)
+    let cause = tracks[number].isTakenOver ? "disconnected" : "packetLoss"
+    tracks[number].isTakenOver = false
     tell(
       "media.gap", number, \.gapEvents, at: now,
       [
-        EventField("cause", "packetLoss"), EventField("startSeconds", start.seconds), EventField("durationSeconds", span.seconds),
+        EventField("cause", cause), EventField("startSeconds", start.seconds), EventField("durationSeconds", span.seconds),
         EventField("packetsLost", lost),
       ])
   }

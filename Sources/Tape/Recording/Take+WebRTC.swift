@@ -71,6 +71,7 @@ extension Take {
       StreamRouter.Outlet(rid: isSplit ? section.rids[index] : nil, track: track)
     }
     leg.router.remove(mid: section.mid)
+    for track in section.tracks { tracks[track].specification.payloadType = section.payloadType }
     leg.router.add(
       StreamRouter.Section(
         mid: section.mid, payloadType: section.payloadType, rtx: section.rtx, outlets: outlets, rids: section.rids))
@@ -244,7 +245,7 @@ extension Take {
     }
   }
 
-  private func outgoing(_ datagram: ICEDatagram, _ source: Int, _ leg: Int) -> OutgoingDatagram {
+  func outgoing(_ datagram: ICEDatagram, _ source: Int, _ leg: Int) -> OutgoingDatagram {
     OutgoingDatagram(
       source: source, leg: leg, port: .rtp, destination: datagram.to, bytes: datagram.bytes, origin: datagram.fromLocal)
   }
@@ -255,14 +256,19 @@ extension Take {
     let state = peer.state
     guard sources[source].legs[leg].toldState != state else { return }
     sources[source].legs[leg].toldState = state
+    guard !sources[source].legs[leg].outlivesPeer else { return followReplaceable(peer, source, leg, at: now) }
     var fields = [EventField("source", sources[source].id), EventField("state", state.rawValue)]
     if let failure = peer.failure { fields.append(EventField("reason", failure.text)) }
     tell("source.state", at: now, fields)
     if state == .connected { requestKeyFrames(at: now) }
     if state == .failed || state == .closed {
-      for number in tracks.indices where tracks[number].source == source { endTrack(number, at: now) }
-      drain(at: now)
+      endTracks(source, at: now)
     }
+  }
+
+  func endTracks(_ source: Int, at now: Instant) {
+    for number in tracks.indices where tracks[number].source == source { endTrack(number, at: now) }
+    drain(at: now)
   }
 }
 

@@ -52,6 +52,7 @@ package final class Take {
   private(set) var orders: [TapeOrder] = []
   private(set) var outgoing: [OutgoingDatagram] = []
   private(set) var events: [TakeEvent] = []
+  var peerChanges: [PeerChange] = []
   package internal(set) var limitReached: LimitReached?
 
   /// The most bytes of frames that may wait for the writer; what comes beyond is discarded as `writerOverflow`.

@@ -87,10 +87,11 @@ extension TakeSnapshot {
 }
 
 extension Take {
-  private static func numbers(_ peer: WebRTCPeer) -> TakeSnapshot.SessionNumbers {
+  private static func numbers(_ peer: WebRTCPeer, _ link: SourceLink?) -> TakeSnapshot.SessionNumbers {
     let pair = peer.selectedPair
     return TakeSnapshot.SessionNumbers(
-      state: peer.state.rawValue, reason: peer.failure?.text, iceState: peer.iceState.rawValue, local: pair?.local, remote: pair?.remote,
+      state: (link?.state ?? peer.state).rawValue, reason: link?.reason ?? peer.failure?.text, iceState: peer.iceState.rawValue,
+      local: pair?.local, remote: pair?.remote,
       localType: pair?.localType.rawValue, remoteType: pair?.remoteType.rawValue, cipherSuite: peer.cipherSuite,
       suite: peer.suite?.rawValue, roundTripMilliseconds: peer.roundTripTime.map { Double($0.nanoseconds) / 1e6 })
   }
@@ -119,7 +120,7 @@ extension Take {
           discarded: SourceDiscard.allCases.compactMap {
             source.discarded[$0.rawValue] > 0 ? ($0.name, source.discarded[$0.rawValue]) : nil
           }, remote: source.legs.first?.remote, transportDatagrams: source.transportDatagrams,
-          session: source.legs.first?.webrtc.map(Take.numbers)))
+          session: source.legs.first.flatMap { leg in leg.webrtc.map { Take.numbers($0, leg.link) } }))
     }
     for participant in participants {
       out.participants.append(

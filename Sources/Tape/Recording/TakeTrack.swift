@@ -5,7 +5,7 @@ import Track
 /// One declared track of a take: what is known of it beside what its receiver knows.
 struct TakeTrack {
   let id: String
-  let specification: TrackSpecification
+  var specification: TrackSpecification
   let participant: Int
   let source: Int
   let leg: Int
@@ -25,6 +25,8 @@ struct TakeTrack {
   var candidate: SSRCCandidate?
   var hasStarted = false
   var isStalled = false
+  /// Another peer took over: the next hole is that between the two.
+  var isTakenOver = false
   var hasEnded = false
   /// Since when the track's clock is being learnt; its frames wait meanwhile, and others wait for them. Nil once it is known.
   var settlingSince: Instant?

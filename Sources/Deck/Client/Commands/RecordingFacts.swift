@@ -26,6 +26,8 @@ package struct RecordingFacts {
     var id: String
     var type: String
     var state: String
+    /// Why it is not connected, where there is a reason.
+    var reason: String?
     var cryptoSuite: String?
     /// Where its packets come from, once that is known.
     var remote: String?
@@ -65,6 +67,7 @@ package struct RecordingFacts {
     let tracks = (json["tracks"]?.arrayValue ?? []).map { track($0, source: id, ports: ports) }
     return Source(
       id: id, type: json["type"]?.stringValue ?? "?", state: json["state"]?.stringValue ?? "?",
+      reason: json["stateReason"]?.stringValue,
       cryptoSuite: json["srtp"]?["cryptoSuite"]?.stringValue, remote: json["remote"]?.stringValue, answer: json["answer"]?.stringValue,
       offer: json["offer"]?.stringValue, connection: connection(json), tracks: tracks)
   }

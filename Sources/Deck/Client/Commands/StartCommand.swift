@@ -7,6 +7,8 @@ enum StartCommand {
     let specification = try specification(session)
     let answer = try session.call("POST", ["v1", "recordings"], body: specification)
     let recording = RecordingFacts(try session.json(of: answer))
+    let isPulled = recording.sources.first?.type == "whep"
+    if isPulled { try WHEPFlags.awaitServer(recording, session) }
     if session.isQuiet {
       try session.print(recording.id)
     } else if session.isJSON {
@@ -14,6 +16,8 @@ enum StartCommand {
     } else if let source = recording.sources.first, source.type == "webrtc" {
       session.console.writeError(DisplayWidth.harmless("recording \(recording.id), source \(source.id)") + "\n")
       try session.print(description: source.answer ?? source.offer ?? "")
+    } else if isPulled {
+      try session.print(recording.id)
     } else {
       try session.print([recording.id] + destinations(recording).lines(style: session.style, width: session.width))
     }

@@ -62,6 +62,8 @@ enum StartSpecification {
   private static func source(
     _ parsed: ParsedCommand, _ participants: [String], _ console: any Console
   ) throws(CommandFailure) -> JSONValue {
+    if parsed.text("whep") != nil { return try WHEPFlags.source(parsed, participants, console) }
+    for flag in WHEPFlags.details where parsed.origin(of: flag) != nil { throw .usage("--\(flag) needs --whep") }
     if parsed.text("offer") != nil || parsed.isOn("make-offer") {
       return try WebRTCFlags.source(parsed, participants, console)
     }

@@ -4,7 +4,7 @@ import JSON
 enum WebRTCFlags {
   /// The flags that only such a source has, beside the two that make it one.
   static let details = ["receive", "map", "simulcast", "ice"]
-  private static let plainRTP = [
+  static let plainRTP = [
     "audio", "video", "track", "port", "remote", "remote-rtcp-port", "bundle", "rtcp-mux", "srtp-suite", "srtp-key-file", "srtp-rtcp",
   ]
 
@@ -23,6 +23,15 @@ enum WebRTCFlags {
       let kinds = parsed.text("receive") ?? "both"
       fields.append(JSONField("makeOffer", ["audio": .bool(kinds != "video"), "video": .bool(kinds != "audio")]))
     }
+    try addParticipants(&fields, parsed, participants)
+    StartSpecification.add(&fields, "simulcast", parsed.text("simulcast").map { .string($0) })
+    StartSpecification.add(&fields, "ice", parsed.text("ice").map { .string($0) })
+    StartSpecification.add(&fields, "listenIp", parsed.text("listen-ip").map { .string($0) })
+    return .object(fields)
+  }
+
+  /// Whose the peer's streams are.
+  static func addParticipants(_ fields: inout [JSONField], _ parsed: ParsedCommand, _ participants: [String]) throws(CommandFailure) {
     if participants.count > 1 {
       throw .usage("--participant: a WebRTC peer has one; say whose its other streams are with --map KEY=ID")
     }
@@ -35,10 +44,6 @@ enum WebRTCFlags {
       map.append(JSONField(String(text[..<equals]), .string(String(text[text.index(after: equals)...]))))
     }
     if !map.isEmpty { fields.append(JSONField("participants", .object(map))) }
-    StartSpecification.add(&fields, "simulcast", parsed.text("simulcast").map { .string($0) })
-    StartSpecification.add(&fields, "ice", parsed.text("ice").map { .string($0) })
-    StartSpecification.add(&fields, "listenIp", parsed.text("listen-ip").map { .string($0) })
-    return .object(fields)
   }
 
   /// A session description from a file, or from standard input for `-`.
