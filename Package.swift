@@ -90,6 +90,7 @@ let package = Package(
     // What several suites make their inputs with.
     .target(name: "Seeded", path: "Tests/Seeded", swiftSettings: strict),
     .target(name: "STUNSamples", path: "Tests/STUNSamples", swiftSettings: strict),
+    .target(name: "DeckRig", dependencies: ["JSON", "Client"], path: "Tests/DeckRig", swiftSettings: strict),
     tests("GroundTests", "Ground", "Seeded"),
     tests("WireTests", "Ground", "RTP", "RTCP", "Seeded"),
     tests("ICETests", "Ground", "STUN", "ICE", "STUNSamples", "Seeded"),
@@ -113,6 +114,8 @@ let package = Package(
     tests("WHEPTests", "Ground", "WHEP"),
     tests("ClientTests", "Ground", "JSON", "Client"),
     tests(
-      "DeckTests", "Ground", "JSON", "SRTP", "ICE", "DTLS", "Codecs", "Recording", "Loop", "Control", "Client", "CLinux"),
+      "DeckTests", "Ground", "JSON", "SRTP", "ICE", "DTLS", "Codecs", "Recording", "Loop", "Control", "Client", "CLinux", "DeckRig"),
+    .testTarget(
+      name: "PeerTests", dependencies: ["JSON", "DeckRig", "tapedeck"], path: "Tests/PeerTests", exclude: ["Peers"], swiftSettings: strict),
   ]
 )

@@ -1,3 +1,4 @@
+import DeckRig
 import Foundation
 import JSON
 import Testing

@@ -1,3 +1,4 @@
+import DeckRig
 import JSON
 import Testing
 

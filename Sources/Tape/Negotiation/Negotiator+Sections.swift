@@ -109,14 +109,24 @@ extension Negotiator {
     return streams
   }
 
-  func checkExtensions(_ agreed: [AgreedSection]) throws(NegotiationError) {
+  /// Leaves out of the sections what would make one id mean two things in the bundle, or one thing have two ids (RFC 8843 §9.1): a packet's
+  /// extensions are read before its section is known. Peers are told by our description, and of those in conflict the most useful stays.
+  static func settleExtensions(_ agreed: inout [AgreedSection]) {
+    let byUse: [RTPHeaderExtension] = [
+      .mid, .streamID, .repairedStreamID, .transportSequenceNumber, .absoluteCaptureTime, .absoluteSendTime,
+    ]
     var kinds: [UInt8: RTPHeaderExtension] = [:]
-    for (index, section) in agreed.enumerated() where !section.isRejected {
-      for (kind, id) in section.extensions.sorted(by: { $0.value < $1.value }) {
-        if let other = kinds[id], other != kind {
-          throw .invalid(section: index, reason: "a=extmap:\(id) is \(kind.rawValue) here and \(other.rawValue) elsewhere in the bundle")
+    for kind in byUse + RTPHeaderExtension.allCases.filter({ !byUse.contains($0) }) {
+      var own: UInt8?
+      for index in agreed.indices where !agreed[index].isRejected {
+        guard let id = agreed[index].extensions[kind] else { continue }
+        if own ?? id == id, kinds[id] ?? kind == kind {
+          own = id
+          kinds[id] = kind
+        } else {
+          agreed[index].extensions[kind] = nil
+          if kind == .transportSequenceNumber { agreed[index].codec?.feedback.remove(.transportCC) }
         }
-        kinds[id] = kind
       }
     }
   }

@@ -66,7 +66,7 @@ package struct Negotiator: Sendable {
     for index in offer.media.indices {
       agreed.append(try agree(offer, index, bundle: bundle))
     }
-    try checkExtensions(agreed)
+    Negotiator.settleExtensions(&agreed)
     guard agreed.contains(where: { !$0.isRejected }) || !sections.isEmpty else {
       throw .conflict(section: nil, reason: "nothing offered can be received; what can is \(codecNames)")
     }
@@ -213,7 +213,7 @@ package struct Negotiator: Sendable {
         agreed[index].trackID = msid.track
       }
     }
-    try checkExtensions(agreed)
+    Negotiator.settleExtensions(&agreed)
     sections = agreed
     remote = transport
     setup = role

@@ -1,3 +1,4 @@
+import DeckRig
 import DTLS
 import Foundation
 import Ground

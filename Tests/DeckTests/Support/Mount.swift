@@ -1,3 +1,4 @@
+import DeckRig
 import Foundation
 
 /// A small disk of its own, where the system lets the test have one.

@@ -1,3 +1,4 @@
+import DeckRig
 import Foundation
 
 /// A process as `/proc` shows it.

@@ -1,3 +1,4 @@
+import DeckRig
 import Client
 import Foundation
 import JSON

@@ -1,30 +1,30 @@
 import Foundation
-import JSON
+package import JSON
 import Testing
 
 /// One recording, as a client of the daemon handles it.
-struct Recording {
-  let daemon: Daemon
+package struct Recording {
+  package let daemon: Daemon
   /// What the start answered.
-  let started: JSONValue
-  let id: String
+  package let started: JSONValue
+  package let id: String
 
-  init(_ daemon: Daemon, _ started: JSONValue) {
+  package init(_ daemon: Daemon, _ started: JSONValue) {
     self.daemon = daemon
     self.started = started
     id = started["id"]?.stringValue ?? ""
   }
 
   /// The folder on disk: the only one of that name.
-  var folder: String {
+  package var folder: String {
     let found = Disk.names(daemon.root).filter { Disk.exists(daemon.root + "/\($0)/\(id)") }
     return daemon.root + "/" + (found.first ?? "") + "/" + id
   }
 
-  func now() throws -> JSONValue { try daemon.call("GET", ["recordings", id]) }
+  package func now() throws -> JSONValue { try daemon.call("GET", ["recordings", id]) }
 
   /// Where a track's RTP goes, and its RTCP.
-  func port(_ track: String = "t1", rtcp: Bool = false) throws -> UInt16 {
+  package func port(_ track: String = "t1", rtcp: Bool = false) throws -> UInt16 {
     for source in try now()["sources"]?.arrayValue ?? [] {
       for port in source["ports"]?.arrayValue ?? [] where port["track"]?.stringValue == track {
         return try #require(port[rtcp ? "rtcpPort" : "port"]?.integerValue.map { UInt16($0) })
@@ -33,15 +33,15 @@ struct Recording {
     throw Missing(what: "port of \(track)")
   }
 
-  @discardableResult func stop() throws -> JSONValue {
+  @discardableResult package func stop() throws -> JSONValue {
     try daemon.call("POST", ["recordings", id, "stop"], query: [("wait", "true")])
   }
 
-  @discardableResult func command(_ name: String, _ body: JSONValue? = nil) throws -> JSONValue {
+  @discardableResult package func command(_ name: String, _ body: JSONValue? = nil) throws -> JSONValue {
     try daemon.call("POST", ["recordings", id, name], body)
   }
 
-  func ended() throws -> JSONValue {
+  package func ended() throws -> JSONValue {
     var last = JSONValue.null
     let hasEnded = try eventually {
       last = try now()
@@ -52,40 +52,40 @@ struct Recording {
   }
 
   /// The events in the recording's own log on disk.
-  var log: [JSONValue] { EventText.parse(Disk.text(folder + "/timeline.jsonl")) }
+  package var log: [JSONValue] { EventText.parse(Disk.text(folder + "/timeline.jsonl")) }
 
-  func file(_ name: String = "recording.webm") -> String { folder + "/" + name }
+  package func file(_ name: String = "recording.webm") -> String { folder + "/" + name }
 
   /// Waits until so many packets were received by all tracks together.
-  func received(_ count: Int) throws -> Bool {
+  package func received(_ count: Int) throws -> Bool {
     try eventually { try now().tracks.reduce(0) { $0 + $1.count("packetsReceived") } >= count }
   }
 
-  struct Missing: Error {
-    var what: String
+  package struct Missing: Error {
+    package var what: String
   }
 }
 
-enum EventText {
+package enum EventText {
   /// One JSON object a line.
-  static func parse(_ text: String) -> [JSONValue] {
+  package static func parse(_ text: String) -> [JSONValue] {
     text.split(separator: "\n").compactMap { try? JSONValue(parsing: Array($0.utf8)) }
   }
 }
 
 extension JSONValue {
-  var status: String { self["status"]?.stringValue ?? "" }
-  var sources: [JSONValue] { self["sources"]?.arrayValue ?? [] }
-  var tracks: [JSONValue] { sources.flatMap { $0["tracks"]?.arrayValue ?? [] } }
-  var files: [JSONValue] { self["files"]?.arrayValue ?? [] }
-  var type: String { self["type"]?.stringValue ?? "" }
-  func count(_ name: String) -> Int { Int(self[name]?.integerValue ?? 0) }
-  func number(_ name: String) -> Double { self[name]?.doubleValue ?? .nan }
-  func track(_ id: String) -> JSONValue { tracks.first { $0["id"]?.stringValue == id } ?? .null }
-  func file(_ path: String) -> JSONValue { files.first { $0["path"]?.stringValue == path } ?? .null }
+  package var status: String { self["status"]?.stringValue ?? "" }
+  package var sources: [JSONValue] { self["sources"]?.arrayValue ?? [] }
+  package var tracks: [JSONValue] { sources.flatMap { $0["tracks"]?.arrayValue ?? [] } }
+  package var files: [JSONValue] { self["files"]?.arrayValue ?? [] }
+  package var type: String { self["type"]?.stringValue ?? "" }
+  package func count(_ name: String) -> Int { Int(self[name]?.integerValue ?? 0) }
+  package func number(_ name: String) -> Double { self[name]?.doubleValue ?? .nan }
+  package func track(_ id: String) -> JSONValue { tracks.first { $0["id"]?.stringValue == id } ?? .null }
+  package func file(_ path: String) -> JSONValue { files.first { $0["path"]?.stringValue == path } ?? .null }
 
   /// Whether every track's numbers add up: what came is written, discarded under a named cause, or still waiting.
-  var addsUp: Bool {
+  package var addsUp: Bool {
     tracks.allSatisfy { track in
       let named = track["discarded"]?.fields?.reduce(0) { $0 + Int($1.value.integerValue ?? 0) } ?? 0
       return named == track.count("packetsDiscarded")
@@ -94,7 +94,7 @@ extension JSONValue {
   }
 
   /// A copy with a field set.
-  func with(_ name: String, _ value: JSONValue) -> JSONValue {
+  package func with(_ name: String, _ value: JSONValue) -> JSONValue {
     .object((fields ?? []).filter { $0.name != name } + [JSONField(name, value)])
   }
 }

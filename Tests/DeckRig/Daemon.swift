@@ -1,38 +1,38 @@
-import Client
+package import Client
 import Foundation
-import JSON
+package import JSON
 import Testing
 
 /// A refusal of the control API, as a client sees it.
-struct Refusal: Equatable, CustomStringConvertible {
-  var status: Int
-  var code: String
-  var message: String
-  var field: String?
-  var description: String { "\(status) \(code): \(message)" }
+package struct Refusal: Equatable, CustomStringConvertible {
+  package var status: Int
+  package var code: String
+  package var message: String
+  package var field: String?
+  package var description: String { "\(status) \(code): \(message)" }
 }
 
 /// One real `tapedeck serve`, on a folder and a control socket of its own.
-final class Daemon {
+package final class Daemon {
   /// The binary that was built beside these tests.
-  static let binary: String = {
+  package static let binary: String = {
     let tests = URL(filePath: (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0])
     return tests.deletingLastPathComponent().appending(path: "tapedeck").path
   }()
 
-  let scratch: Scratch
-  let root: String
-  let socket: String
-  let logPath: String
-  let client: ControlClient
+  package let scratch: Scratch
+  package let root: String
+  package let socket: String
+  package let logPath: String
+  package let client: ControlClient
   private let process: Process
 
-  var pid: Int32 { process.processIdentifier }
-  var isRunning: Bool { process.isRunning }
-  var log: String { Disk.text(logPath) }
+  package var pid: Int32 { process.processIdentifier }
+  package var isRunning: Bool { process.isRunning }
+  package var log: String { Disk.text(logPath) }
 
   /// Starts it and waits until it is ready for calls. `root` and `socket` are below the scratch folder unless told otherwise.
-  convenience init(
+  package convenience init(
     _ flags: [String] = [], in scratch: Scratch? = nil, root: String? = nil, environment: [String: String] = [:], portRange: Bool = true
   ) throws {
     try self.init(launching: flags, in: scratch, root: root, environment: environment, portRange: portRange)
@@ -40,14 +40,14 @@ final class Daemon {
   }
 
   /// Starts it with these flags alone, and waits until it is ready. `socket` is where it is expected to listen.
-  convenience init(bare flags: [String], in scratch: Scratch, socket: String? = nil, environment: [String: String] = [:]) throws {
+  package convenience init(bare flags: [String], in scratch: Scratch, socket: String? = nil, environment: [String: String] = [:]) throws {
     let path = socket ?? scratch.path + "/tapedeck/control.sock"
     try self.init(launching: flags, in: scratch, socket: path, environment: environment, isBare: true)
     try #require(isReady(), "tapedeck serve is not ready: \(log)")
   }
 
   /// Starts it and waits for nothing.
-  init(
+  package init(
     launching flags: [String], in scratch: Scratch? = nil, root: String? = nil, socket: String? = nil, environment: [String: String] = [:],
     portRange: Bool = true, isBare: Bool = false
   ) throws {
@@ -77,29 +77,29 @@ final class Daemon {
     process.waitUntilExit()
   }
 
-  func isReady() -> Bool {
+  package func isReady() -> Bool {
     eventually { !isRunning || (try? client.call("GET", ["readyz"])) != nil } && isRunning
   }
 
-  func signal(_ number: Int32) { kill(pid, number) }
+  package func signal(_ number: Int32) { kill(pid, number) }
 
   /// Waits for its end; answers its exit code, or minus the signal that killed it.
-  func exitCode() -> Int32 {
+  package func exitCode() -> Int32 {
     process.waitUntilExit()
     return process.terminationReason == .uncaughtSignal ? -process.terminationStatus : process.terminationStatus
   }
 
   /// As a crash ends it.
-  func crash() {
+  package func crash() {
     signal(SIGKILL)
     _ = exitCode()
   }
 
   /// A daemon on the same root and socket, after this one has ended.
-  func restarted(_ flags: [String] = []) throws -> Daemon { try Daemon(flags, in: scratch, root: root) }
+  package func restarted(_ flags: [String] = []) throws -> Daemon { try Daemon(flags, in: scratch, root: root) }
 
   /// Ends this one properly and starts another in its place.
-  func restartedInPlace() throws -> Daemon {
+  package func restartedInPlace() throws -> Daemon {
     signal(SIGTERM)
     #expect(exitCode() == 0)
     return try restarted()
@@ -108,7 +108,7 @@ final class Daemon {
   // MARK: Calls
 
   @discardableResult
-  func call(_ method: String, _ path: [String], _ body: JSONValue? = nil, query: [(String, String)] = []) throws -> JSONValue {
+  package func call(_ method: String, _ path: [String], _ body: JSONValue? = nil, query: [(String, String)] = []) throws -> JSONValue {
     do {
       return try client.call(method, ["v1"] + path, query: query, body: body?.bytes(), timeoutSeconds: 60).json()
     } catch {
@@ -117,9 +117,9 @@ final class Daemon {
   }
 
   /// The text of something that is no JSON: a playlist, the metrics.
-  func text(_ path: [String]) throws -> String { String(decoding: try bytes(path), as: UTF8.self) }
+  package func text(_ path: [String]) throws -> String { String(decoding: try bytes(path), as: UTF8.self) }
 
-  func bytes(_ path: [String]) throws -> [UInt8] {
+  package func bytes(_ path: [String]) throws -> [UInt8] {
     do {
       return try client.call("GET", path).body
     } catch {
@@ -128,7 +128,7 @@ final class Daemon {
   }
 
   /// What the daemon says to a call that it should refuse; nil where it does not.
-  func refusal(_ method: String, _ path: [String], _ body: JSONValue? = nil, query: [(String, String)] = []) -> Refusal? {
+  package func refusal(_ method: String, _ path: [String], _ body: JSONValue? = nil, query: [(String, String)] = []) -> Refusal? {
     do {
       try call(method, path, body, query: query)
     } catch let failure as CallFailure {
@@ -142,26 +142,26 @@ final class Daemon {
     return nil
   }
 
-  func start(_ specification: JSONValue) throws -> Recording { Recording(self, try call("POST", ["recordings"], specification)) }
+  package func start(_ specification: JSONValue) throws -> Recording { Recording(self, try call("POST", ["recordings"], specification)) }
 
-  func recordings() throws -> [JSONValue] {
+  package func recordings() throws -> [JSONValue] {
     try call("GET", ["recordings"], query: [("limit", "100")])["recordings"]?.arrayValue ?? []
   }
 
-  struct CallFailure: Error, CustomStringConvertible {
-    var call: String
-    var error: ControlClientError
-    var description: String { "\(call): \(error.message)" }
+  package struct CallFailure: Error, CustomStringConvertible {
+    package var call: String
+    package var error: ControlClientError
+    package var description: String { "\(call): \(error.message)" }
   }
 }
 
 /// Ranges of ports for daemons that run beside each other, below those that the system gives to anybody.
-enum Ports {
+package enum Ports {
   private static let lock = NSLock()
   private nonisolated(unsafe) static var cursor = 10_000 + Int(getpid()) % 100 * 200
 
   /// The next range of `count` ports that nobody uses.
-  static func next(_ count: Int = 100) -> String {
+  package static func next(_ count: Int = 100) -> String {
     lock.withLock {
       while true {
         if unsafe cursor + count > 32_000 { unsafe cursor = 10_000 }

@@ -1,20 +1,21 @@
 import Foundation
-import Testing
+package import Testing
 
 /// Other people's programs, which judge what Tapedeck made.
-enum Tool {
-  struct Failure: Error, CustomStringConvertible {
-    var description: String
+package enum Tool {
+  package struct Failure: Error, CustomStringConvertible {
+    package var description: String
+    package init(description: String) { self.description = description }
   }
 
-  struct Outcome {
-    var code: Int32
-    var output: String
-    var errors: String
+  package struct Outcome {
+    package var code: Int32
+    package var output: String
+    package var errors: String
   }
 
   /// Runs a program to its end.
-  static func outcome(_ program: String, _ arguments: [String], environment: [String: String] = [:]) throws -> Outcome {
+  package static func outcome(_ program: String, _ arguments: [String], environment: [String: String] = [:]) throws -> Outcome {
     let folder = FileManager.default.temporaryDirectory
     let paths = (0..<2).map { _ in folder.appendingPathComponent("deck-tool-\(UUID().uuidString)") }
     defer { for path in paths { try? FileManager.default.removeItem(at: path) } }
@@ -31,7 +32,7 @@ enum Tool {
     return Outcome(code: process.terminationStatus, output: Disk.text(paths[0].path), errors: Disk.text(paths[1].path))
   }
 
-  static func run(_ program: String, _ arguments: [String]) throws -> String {
+  package static func run(_ program: String, _ arguments: [String]) throws -> String {
     let done = try outcome(program, arguments)
     guard done.code == 0 else {
       throw Failure(description: "\(program) \(arguments.joined(separator: " ")): \(done.code) \(done.errors)")
@@ -41,17 +42,17 @@ enum Tool {
 }
 
 /// What FFmpeg finds in a file.
-enum Judge {
-  struct Packet: Equatable {
-    var stream: Int
-    var time: Double
-    var size: Int
-    var isKey: Bool
-    var crc: String
+package enum Judge {
+  package struct Packet: Equatable {
+    package var stream: Int
+    package var time: Double
+    package var size: Int
+    package var isKey: Bool
+    package var crc: String
   }
 
   /// Every packet of a file in the file's order, with a hash of its bytes.
-  static func packets(_ path: String) throws -> [Packet] {
+  package static func packets(_ path: String) throws -> [Packet] {
     let text = try Tool.run(
       "ffprobe",
       [
@@ -74,42 +75,42 @@ enum Judge {
   }
 
   /// The packets of the one stream of a kind.
-  static func packets(_ path: String, _ codec: String) throws -> [Packet] {
+  package static func packets(_ path: String, _ codec: String) throws -> [Packet] {
     let index = try #require(try streams(path).firstIndex(of: codec), "no \(codec) in \(path)")
     return try packets(path).filter { $0.stream == index }
   }
 
   /// The codecs of a file's streams.
-  static func streams(_ path: String) throws -> [String] {
+  package static func streams(_ path: String) throws -> [String] {
     try Tool.run("ffprobe", ["-v", "error", "-show_entries", "stream=codec_name", "-of", "csv=p=0", path])
       .split(whereSeparator: { $0 == "\n" || $0 == "," }).map(String.init)
   }
 
   /// The container's duration in seconds; nan where it says none.
-  static func duration(_ path: String) throws -> Double {
+  package static func duration(_ path: String) throws -> Double {
     let text = try Tool.run("ffprobe", ["-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0", path])
     return Double(text.trimmingCharacters(in: .whitespacesAndNewlines)) ?? .nan
   }
 
   /// What FFmpeg complains of when it decodes everything and stops at the first error; empty for a clean file. Times are kept as they
   /// are: at a constant rate, pictures that come when they come would share ticks.
-  static func complaints(_ path: String) throws -> String {
+  package static func complaints(_ path: String) throws -> String {
     let done = try Tool.outcome(
       "ffmpeg", ["-v", "warning", "-nostdin", "-xerror", "-i", path, "-fps_mode", "passthrough", "-enc_time_base", "-1", "-f", "null", "-"])
     return done.code == 0 ? done.errors : "\(done.code): \(done.errors)"
   }
 
   /// Whether a decoder that seeks to a time by the file's index gets a picture or sound there.
-  static func seeks(_ path: String, to seconds: Double) throws -> Bool {
+  package static func seeks(_ path: String, to seconds: Double) throws -> Bool {
     let done = try Tool.outcome(
       "ffmpeg", ["-v", "error", "-nostdin", "-xerror", "-ss", "\(seconds)", "-i", path, "-t", "0.5", "-f", "framecrc", "-"])
     return done.code == 0 && done.errors.isEmpty && done.output.split(separator: "\n").contains { !$0.hasPrefix("#") }
   }
 
-  static func sha256(_ path: String) throws -> String { String(try Tool.run("sha256sum", [path]).prefix(64)) }
+  package static func sha256(_ path: String) throws -> String { String(try Tool.run("sha256sum", [path]).prefix(64)) }
 
   /// Whether the times of each stream rise from packet to packet.
-  static func risesStrictly(_ packets: [Packet]) -> Bool {
+  package static func risesStrictly(_ packets: [Packet]) -> Bool {
     Dictionary(grouping: packets, by: \.stream).values.allSatisfy { lane in
       zip(lane, lane.dropFirst()).allSatisfy { $0.time < $1.time }
     }
@@ -117,7 +118,7 @@ enum Judge {
 }
 
 /// A file that FFmpeg decodes from end to end without one complaint.
-func expectClean(_ path: String, sourceLocation: SourceLocation = #_sourceLocation) throws {
+package func expectClean(_ path: String, sourceLocation: SourceLocation = #_sourceLocation) throws {
   let complaints = try Judge.complaints(path)
   if !complaints.isEmpty { Issue.record("\(path): \(complaints)", sourceLocation: sourceLocation) }
 }
