@@ -29,14 +29,14 @@ extension TrackReceiver {
     case .lost(let count):
       counters.packetsLost += UInt64(count)
       missing.packets += count
-      dropAssembly(.incompleteFrame, pool: pool)
-      gate.missing(packets: count)
+      dropAssembly(.incompleteFrame, clock: &clock, pool: pool)
+      video.missing(packets: count)
     case .restarted:
       // Whether the clock goes on, its timestamps will tell.
-      dropAssembly(.incompleteFrame, pool: pool)
+      dropAssembly(.incompleteFrame, clock: &clock, pool: pool)
       statistics = ReceptionStatistics(rate: codec.clockRate)
       missing.hasDropped = true
-      gate.missing(packets: .max / 2)
+      video.missing(packets: .max / 2)
     }
   }
 
@@ -53,13 +53,14 @@ extension TrackReceiver {
       ticks = observed
     } else {
       // The RTP clock jumped: what is from before it is placed by what it was.
-      dropAssembly(.incompleteFrame, pool: pool)
+      dropAssembly(.incompleteFrame, clock: &clock, pool: pool)
       clock.settleNow(clockIndex)
       placeWaiting(clock: &clock)
       ticks = clock.begin(clockIndex, timestamp: packet.timestamp, arrival: arrival)
     }
     if isVideo {
-      processVP8(packet, datagram: datagram, ticks: ticks, at: arrival, clock: &clock, pool: pool)
+      video.receive(packet, datagram: datagram, ticks: ticks, at: arrival, pool: pool, into: &depacketized)
+      take(clock: &clock)
     } else {
       processOpus(packet, datagram: datagram, ticks: ticks, at: arrival, clock: &clock, pool: pool)
     }
@@ -81,36 +82,25 @@ extension TrackReceiver {
       ticks: ticks, clock: &clock)
   }
 
-  private mutating func processVP8(
-    _ packet: RTPPacket, datagram: Span<UInt8>, ticks: Int64, at arrival: Instant, clock: inout ParticipantClock, pool: BufferPool
-  ) {
-    guard let descriptor = try? VP8PayloadDescriptor(parsing: datagram, from: packet.payloadStart, to: packet.payloadEnd) else {
-      counters.discard(.malformedPayload)
-      dropAssembly(.incompleteFrame, pool: pool)
-      lostPart(of: packet.timestamp)
-      return
+  /// Deals with what the payload format's reader has told.
+  private mutating func take(clock: inout ParticipantClock) {
+    for index in depacketized.indices {
+      // Swapped, not copied: the frame's bytes keep one owner.
+      var item = Depacketized.dropped(DroppedPackets(count: 0, cause: .late, timestamp: RTPTimestamp(0), arrival: Instant(nanoseconds: 0)))
+      swap(&item, &depacketized[index])
+      switch consume item {
+      case .frame(let frame): pass(frame, clock: &clock)
+      case .dropped(let dropped): count(dropped)
+      }
     }
-    switch assembler.relation(of: packet, descriptor) {
-    case .continues: break
-    case .follows: completeVP8(clock: &clock, pool: pool)
-    case .breaksOff: dropAssembly(.incompleteFrame, pool: pool)
-    }
-    switch assembler.receive(packet, descriptor, datagram: datagram, ticks: ticks, at: arrival, pool: pool) {
-    case .pending: break
-    case .whole: completeVP8(clock: &clock, pool: pool)
-    case .orphaned:
-      counters.discard(.incompleteFrame)
-      lostPart(of: packet.timestamp)
-    case .oversized: dropAssembly(.oversized, pool: pool)
-    }
+    depacketized.removeAll(keepingCapacity: true)
   }
 
-  /// Whether the packet is the first of a key frame (RFC 7741 §4.3: P is 0).
-  static func beginsKeyFrame(_ packet: RTPPacket, _ datagram: Span<UInt8>) -> Bool {
-    guard let descriptor = try? VP8PayloadDescriptor(parsing: datagram, from: packet.payloadStart, to: packet.payloadEnd),
-      descriptor.startsFrame
-    else { return false }
-    return datagram[packet.payloadStart + descriptor.count] & 1 == 0
+  /// The frame that is being assembled cannot become whole.
+  mutating func dropAssembly(_ cause: PacketDiscard, clock: inout ParticipantClock, pool: BufferPool) {
+    guard video.pendingPackets > 0 else { return }
+    video.drop(cause, pool: pool, into: &depacketized)
+    take(clock: &clock)
   }
 
   /// The picture's size where the packet begins a VP8 key frame, else nil (RFC 6386 §9.1).
@@ -126,72 +116,42 @@ extension TrackReceiver {
     return PictureSize(width: width, height: height)
   }
 
-  /// Something of the stream is not usable: what refers to it is not either.
-  private mutating func lostPart(of timestamp: RTPTimestamp) {
-    countDropped(timestamp)
+  /// A frame counts once however many pieces of it come.
+  private mutating func count(_ dropped: DroppedPackets) {
+    counters.discard(dropped.cause, dropped.count)
     missing.hasDropped = true
-    gate.missing(packets: 1)
-  }
-
-  /// The frame that is being assembled cannot become whole.
-  mutating func dropAssembly(_ cause: PacketDiscard, pool: BufferPool) {
-    guard let frame = assembler.takeFrame() else { return }
-    gate.lost(frame.descriptor)
-    drop(frame, cause, pool: pool)
-  }
-
-  private mutating func drop(_ frame: VP8Assembler.Frame, _ cause: PacketDiscard, pool: BufferPool) {
-    counters.discard(cause, frame.packets)
-    countDropped(frame.timestamp)
-    missing.hasDropped = true
-    seesKeyFrame = false
-    pool.give(frame.bytes)
-  }
-
-  /// A frame is gone, and counts once however many pieces of it come.
-  private mutating func countDropped(_ timestamp: RTPTimestamp) {
-    guard timestamp != lastDropped else { return }
-    lastDropped = timestamp
-    counters.framesDropped += 1
-  }
-
-  private mutating func completeVP8(clock: inout ParticipantClock, pool: BufferPool) {
-    guard let frame = assembler.takeFrame() else { return }
-    guard let header = try? VP8FrameHeader(parsing: frame.bytes.span), header.headBytes + header.firstPartitionBytes <= frame.bytes.count
-    else {
-      gate.missing(packets: 1)
-      drop(frame, .malformedPayload, pool: pool)
-      return
+    if dropped.timestamp != lastDropped {
+      lastDropped = dropped.timestamp
+      counters.framesDropped += 1
     }
-    switch gate.judge(frame.descriptor, isKey: header.isKey) {
-    case .pass: break
-    case .awaitingKeyFrame:
-      drop(frame, .awaitingKeyFrame, pool: pool)
-      keyFrameRequest.need(at: frame.arrival)
-      return
-    case .brokenReference:
-      drop(frame, .brokenReference, pool: pool)
-      if gate.isOpen, !keyFrameRequest.isPending { needIsUpperLayers = true }
-      keyFrameRequest.need(at: frame.arrival)
-      return
+    if dropped.hadHead { seesKeyFrame = false }
+    switch dropped.need {
+    case .nothing: break
+    case .keyFrame: keyFrameRequest.need(at: dropped.arrival)
+    case .upperLayers:
+      if !keyFrameRequest.isPending { needIsUpperLayers = true }
+      keyFrameRequest.need(at: dropped.arrival)
     }
+  }
+
+  private mutating func pass(_ frame: AssembledFrame, clock: inout ParticipantClock) {
     // Only padding was lost.
-    if gate.holeWasEmpty, !missing.hasDropped { missing.packets = 0 }
-    if needIsUpperLayers, gate.isWhole {
+    if frame.provesNothingLost, !missing.hasDropped { missing.packets = 0 }
+    if needIsUpperLayers, frame.isHealed {
       needIsUpperLayers = false
       keyFrameRequest.satisfied()
     }
-    if header.isKey {
+    if frame.isKey {
       keyFrameRequest.satisfied()
-      if let now = header.size, now != size {
+      if let now = frame.size, now != size {
         size = now
         outputs.append(.resized(now))
       }
     }
     give(
       PlacedFrame(
-        bytes: frame.bytes, place: 0, arrival: frame.arrival, packets: frame.packets, isKey: header.isKey, duration: .zero,
-        size: header.size), ticks: frame.ticks, clock: &clock)
+        bytes: frame.bytes, place: 0, arrival: frame.arrival, packets: frame.packets, isKey: frame.isKey, duration: .zero,
+        size: frame.size), ticks: frame.ticks, clock: &clock)
   }
 
   /// Gives a frame out, or keeps it until the clock has settled.

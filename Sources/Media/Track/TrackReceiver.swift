@@ -59,8 +59,9 @@ package struct TrackReceiver: Sendable {
 
   let deadline: TimeSpan
   var jitter: JitterBuffer
-  var assembler = VP8Assembler()
-  var gate = VP8Gate()
+  var video: VideoDepacketizer
+  /// What `video` has told and is not dealt with yet: empty between calls.
+  var depacketized: [Depacketized] = []
   /// Before the gate is open: a key frame's first packet has come.
   var seesKeyFrame = false
   /// The timestamp of the last video frame that was not given out.
@@ -106,15 +107,16 @@ package struct TrackReceiver: Sendable {
     self.deadline = deadline
     statistics = ReceptionStatistics(rate: codec.clockRate)
     jitter = JitterBuffer(deadline: deadline)
+    video = VideoDepacketizer(codec)
   }
 
   // MARK: Facts
 
   /// Packets received that are neither in a frame given out nor discarded yet.
-  package var packetsPending: Int { jitter.count + assembler.packets + packetsWaiting }
+  package var packetsPending: Int { jitter.count + video.pendingPackets + packetsWaiting }
 
   /// Bytes kept for packets and frames that wait.
-  package var keptBytes: Int { jitter.keptBytes + assembler.byteCount + unplacedBytes }
+  package var keptBytes: Int { jitter.keptBytes + video.pendingBytes + unplacedBytes }
 
   /// When `advance` has something to do for missing packets, or nil. Frames that wait for the clock are looked after at every `advance`.
   package var nextDeadline: Instant? { jitter.nextDeadline }
@@ -129,7 +131,7 @@ package struct TrackReceiver: Sendable {
     counters.bytesReceived += UInt64(datagram.count)
     lastPacketAt = arrival
     keyFrameRequest.packetArrived()
-    if isVideo, !gate.isOpen, !seesKeyFrame { seesKeyFrame = TrackReceiver.beginsKeyFrame(packet, datagram) }
+    if isVideo, !video.isOpen, !seesKeyFrame { seesKeyFrame = video.beginsKeyFrame(packet, datagram) }
     let admission = jitter.receive(packet.sequenceNumber, packet.timestamp, datagram: datagram, at: arrival, pool: pool)
     var isOfTheNumbering = true
     var mayRelease = true
@@ -169,7 +171,7 @@ package struct TrackReceiver: Sendable {
     counters.packetsRecovered += 1
     counters.bytesReceived += UInt64(datagram.count)
     lastPacketAt = arrival
-    if codec.kind == .video, !gate.isOpen, !seesKeyFrame { seesKeyFrame = TrackReceiver.beginsKeyFrame(packet, datagram) }
+    if isVideo, !video.isOpen, !seesKeyFrame { seesKeyFrame = video.beginsKeyFrame(packet, datagram) }
     switch jitter.receive(packet.sequenceNumber, packet.timestamp, datagram: datagram, at: arrival, pool: pool) {
     case .next: process(packet, datagram: datagram, at: arrival, clock: &clock, pool: pool)
     case .held, .heldOutOfOrder, .probation: break
@@ -197,7 +199,7 @@ package struct TrackReceiver: Sendable {
   }
 
   /// Whether pictures can be decoded: a key frame has come, or its first packet has and may wait for its turn.
-  package var hasKeyFrame: Bool { gate.isOpen || seesKeyFrame }
+  package var hasKeyFrame: Bool { video.isOpen || seesKeyFrame }
 
   // MARK: Commands
 
@@ -274,7 +276,7 @@ package struct TrackReceiver: Sendable {
   /// A key frame is needed from now on, and nothing else is let through before it.
   private mutating func awaitKeyFrame(at now: Instant) {
     guard isVideo else { return }
-    gate.close()
+    video.close()
     seesKeyFrame = false
     needIsUpperLayers = false
     keyFrameRequest.needAnew(at: now)
@@ -284,7 +286,7 @@ package struct TrackReceiver: Sendable {
   package mutating func finish(clock: inout ParticipantClock, pool: BufferPool) {
     while let release = jitter.popFlushing() { handle(release, clock: &clock, pool: pool) }
     if jitter.takeAside(pool: pool) { counters.discard(.strayed) }
-    dropAssembly(.incompleteFrame, pool: pool)
+    dropAssembly(.incompleteFrame, clock: &clock, pool: pool)
     clock.settleNow(clockIndex)
     placeWaiting(clock: &clock)
     jitter = JitterBuffer(deadline: deadline)

@@ -1,0 +1,127 @@
+package import Codecs
+package import Ground
+import RTP
+
+/// A whole video frame that can be decoded after those before it, not yet placed in time.
+package struct AssembledFrame: Sendable {
+  /// The frame as its codec defines it, in storage of the pool.
+  package var bytes: [UInt8]
+  /// How many packets it came in.
+  package var packets: Int
+  /// As its packets bear it.
+  package var timestamp: RTPTimestamp
+  /// Its extended timestamp.
+  package var ticks: Int64
+  /// When its first packet came.
+  package var arrival: Instant
+  /// Whether decoding can start here.
+  package var isKey: Bool
+  /// The size that a key frame declares.
+  package var size: PictureSize?
+  /// Whether it proves that no frame was lost where packets are missing before it: they were padding.
+  package var provesNothingLost = false
+  /// Whether it proves that nothing that comes refers to what was lost, upper layers included.
+  package var isHealed = true
+}
+
+/// Packets that are in no frame.
+package struct DroppedPackets: Sendable {
+  /// What the sender must be asked for because of them.
+  package enum Need: Sendable {
+    case nothing
+    case keyFrame
+    /// A key frame, or what heals the upper layers alone.
+    case upperLayers
+  }
+  package var count: Int
+  package var cause: PacketDiscard
+  /// As they bear it: packets of one timestamp are of one frame.
+  package var timestamp: RTPTimestamp
+  package var arrival: Instant
+  package var need = Need.nothing
+  /// Whether a frame's head was among them: if it was the key frame that was awaited, it will not become whole.
+  package var hadHead = true
+}
+
+/// What packets in order lead to.
+package enum Depacketized: Sendable {
+  case frame(AssembledFrame)
+  case dropped(DroppedPackets)
+}
+
+/// Puts a video codec's frames together from packets in order, and holds back what cannot be decoded. It is given packets that follow
+/// each other without a hole, and told of each hole before the packet after it.
+protocol PayloadFormatReader: Sendable {
+  /// Waits for a first key frame.
+  init()
+  /// Packets of frames that are being assembled, and their bytes.
+  var pendingPackets: Int { get }
+  var pendingBytes: Int { get }
+  /// Whether a key frame has come, so that frames which refer to others may pass.
+  var isOpen: Bool { get }
+  /// Takes in the next packet in order, which has a payload; tells what it led to at the end of `out`.
+  mutating func receive(
+    _ packet: RTPPacket, datagram: Span<UInt8>, ticks: Int64, at arrival: Instant, pool: BufferPool, into out: inout [Depacketized])
+  /// What is being assembled cannot become whole.
+  mutating func drop(_ cause: PacketDiscard, pool: BufferPool, into out: inout [Depacketized])
+  /// So many packets are missing before the next one; called after `drop`.
+  mutating func missing(packets: Int64)
+  /// Lets nothing pass before a key frame, whatever the references say: a new stream, or a resumed recording.
+  mutating func close()
+  /// Whether the packet is the first of a key frame.
+  static func beginsKeyFrame(_ packet: RTPPacket, _ datagram: Span<UInt8>) -> Bool
+}
+
+/// The reader of a track's payload format. One of the members is there, and stays; all calls go to it in place.
+struct VideoDepacketizer: Sendable {
+  private enum Format { case none, vp8 }
+  private let format: Format
+  private var vp8: VP8Depacketizer
+
+  /// For a track without pictures, a reader that makes none.
+  init(_ codec: Codec) {
+    format = codec == .vp8 ? .vp8 : .none
+    vp8 = VP8Depacketizer()
+  }
+
+  var pendingPackets: Int { vp8.pendingPackets }
+  var pendingBytes: Int { vp8.pendingBytes }
+  var isOpen: Bool { vp8.isOpen }
+
+  mutating func receive(
+    _ packet: RTPPacket, datagram: Span<UInt8>, ticks: Int64, at arrival: Instant, pool: BufferPool, into out: inout [Depacketized]
+  ) {
+    switch format {
+    case .none: break
+    case .vp8: vp8.receive(packet, datagram: datagram, ticks: ticks, at: arrival, pool: pool, into: &out)
+    }
+  }
+
+  mutating func drop(_ cause: PacketDiscard, pool: BufferPool, into out: inout [Depacketized]) {
+    switch format {
+    case .none: break
+    case .vp8: vp8.drop(cause, pool: pool, into: &out)
+    }
+  }
+
+  mutating func missing(packets: Int64) {
+    switch format {
+    case .none: break
+    case .vp8: vp8.missing(packets: packets)
+    }
+  }
+
+  mutating func close() {
+    switch format {
+    case .none: break
+    case .vp8: vp8.close()
+    }
+  }
+
+  func beginsKeyFrame(_ packet: RTPPacket, _ datagram: Span<UInt8>) -> Bool {
+    switch format {
+    case .none: false
+    case .vp8: VP8Depacketizer.beginsKeyFrame(packet, datagram)
+    }
+  }
+}
