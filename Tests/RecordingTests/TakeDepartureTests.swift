@@ -1,6 +1,7 @@
 import Codecs
 import DTLS
 import Ground
+import ICE
 import Peer
 import Recording
 import Testing
@@ -23,6 +24,10 @@ import Testing
     peer.run(to: 3900)
     #expect(peer.state == .closed)
     #expect(rig.take.limitReached == nil)
+    // Who has left is not answered any more, and nothing is kept for it.
+    let ours = try #require(rig.take.peer(source: 0, leg: 0))
+    #expect(!ours.hasKeys && ours.selectedPair == nil && ours.nextDeadline == nil && ours.iceState == .closed)
+    #expect(!rig.sent.contains { $0.at > Rig.at(1500) })
     peer.run(to: 4200)
     #expect(rig.take.limitReached == .departureTimeoutSeconds)
     #expect(rig.events("limit.reached").count == 1)

@@ -116,7 +116,9 @@ package final class WebRTCPeer {
 
   /// When `advance(to:)` is due.
   package var nextDeadline: Instant? {
-    [agent.nextDeadline, session?.nextDeadline, handshakeDeadline].compactMap { $0 }.min()
+    // What has ended waits for nothing, whatever a handshake had in mind.
+    if state == .failed || state == .closed { return nil }
+    return [agent.nextDeadline, session?.nextDeadline, handshakeDeadline].compactMap { $0 }.min()
   }
 
   // MARK: Commands
@@ -264,8 +266,8 @@ package final class WebRTCPeer {
       case .established(let keys):
         if inbound == nil, state != .failed { adopt(keys) }
       case .failed(let error): fail(.dtls(error))
-      case .closed:
-        if state != .failed { state = .closed }
+      // The other side has left: what it agreed to has ended with that.
+      case .closed: close(at: now)
       }
     }
     flush()
