@@ -75,4 +75,15 @@ private func recording(_ state: String, status: String = "recording") -> String 
     let code = run(["start", "-r", "r"] + flags, console)
     #expect("\(code) \(console.errors.prefix { $0 != "\n" })" == message)
   }
+
+  @Test func statusTellsOfTheConnection() throws {
+    let page = Fixtures.page([recording(#""state":"disconnected","stateReason":"the peer gives no sign""#)])
+    let none = Fixtures.page([])
+    try withDaemon({ request in
+      .json(200, request.target.hasPrefix("/v1/node") ? "{}" : request.target.contains("status=recording") ? page : none)
+    }) { _, console in
+      #expect(run(["status"], console) == 0)
+      #expect(console.output.contains("s1 disconnected: Reason the peer gives no sign"))
+    }
+  }
 }

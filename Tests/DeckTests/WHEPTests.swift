@@ -9,7 +9,8 @@ import Testing
   private func reason(_ recording: Recording) throws -> String { try recording.now().sources.first?["stateReason"]?.stringValue ?? "" }
 
   private func becomes(_ recording: Recording, _ wanted: String) throws -> Bool {
-    let isSo = try eventually { try state(recording) == wanted }
+    // A server that was away is asked again after half a minute at the latest.
+    let isSo = try eventually(within: 90) { try state(recording) == wanted }
     if !isSo { Issue.record("it is \(try state(recording)): \(try reason(recording)), not \(wanted)") }
     return isSo
   }
@@ -112,6 +113,52 @@ import Testing
     #expect(server.requests == ["POST /whep 401"])
     #expect(daemon.log.contains("a WHEP source has failed"))
     try expectNoSecrets(daemon)
+  }
+
+  @Test func aServerMayMakeTheOffer() throws {
+    let daemon = try Daemon()
+    let server = try WHEPServer(daemon.scratch)
+    let recording = try daemon.start(Specs.start(source: server.source("/counter")))
+    #expect(try becomes(recording, "connected"))
+    #expect(try recording.received(150))
+    let ended = try recording.stop()
+    #expect(ended.tracks.map { $0["kind"]?.stringValue } == ["audio", "video"] && ended.addsUp)
+    #expect(ended.tracks.allSatisfy { $0.count("framesWritten") > 0 })
+    try expectClean(recording.file())
+    #expect(eventually { server.requests == ["POST /counter 406", "PATCH /s/1 204", "DELETE /s/1 200"] })
+  }
+
+  @Test func aKindThatComesOnlyLaterOpensTheNextPart() throws {
+    let daemon = try Daemon()
+    let server = try WHEPServer(daemon.scratch)
+    let recording = try daemon.start(Specs.start(source: server.source("/late")))
+    #expect(try eventually { try recording.now().tracks.count == 3 })
+    #expect(try becomes(recording, "connected"))
+    #expect(try eventually { try recording.now().track("t3").count("framesWritten") > 20 })
+    let ended = try recording.stop()
+    #expect(ended.status == "completed" && ended.addsUp)
+    #expect(ended.files.count == 2)
+    #expect(try Judge.streams(recording.file()) == ["opus"])
+    #expect(try Judge.streams(recording.file("recording.part2.webm")) == ["vp8", "opus"])
+    for file in ["recording.webm", "recording.part2.webm"] { try expectClean(recording.file(file)) }
+    // The sound is one track from the first part on.
+    #expect(recording.log.filter { $0.type == "track.ended" && $0["track"] == "t1" }.count == 1)
+    #expect(server.requests.prefix(2) == ["POST /late 201", "DELETE /s/1 200"])
+  }
+
+  @Test(arguments: [
+    ("/garbage", "the server's answer cannot be used: answer: "), ("/long", "the server's answer is longer than 65536 bytes"),
+    ("/nothing", "the server answered 404: there is no such stream"),
+  ])
+  func answersThatAreNoneAreNamed(path: String, cause: String) throws {
+    let daemon = try Daemon()
+    let server = try WHEPServer(daemon.scratch)
+    let recording = try daemon.start(Specs.start(source: server.source(path)))
+    #expect(try becomes(recording, "failed"))
+    let told = try reason(recording)
+    #expect(told.hasPrefix(cause), "\(told)")
+    #expect(server.requests.filter { $0.hasPrefix("POST") }.count == 1)
+    try recording.stop()
   }
 
   @Test func nobodyThereIsAskedUntilTheGraceTimeIsOver() throws {

@@ -6,7 +6,11 @@ whep-server.py PORT TOKEN JOURNAL [CERTIFICATE KEY]
 PORT may be 0; the port taken is the first line of standard output. With a certificate it speaks TLS.
 
 POST /whep         a session: 201, Location relative to the request
+POST /late         the same; the first session has no picture, and the server ends it after two seconds
+POST /counter      406 with an offer of the server's; its session takes the answer by PATCH
 POST /moved        307 to /whep
+POST /garbage      201 with what is no session description, and no session
+POST /long         201 with more than a session description needs
 DELETE /s/NUMBER   ends it
 SIGTERM ends all sessions as a server does that is stopped; SIGKILL as one that is no more. JOURNAL gets a line of JSON for each request.
 """
@@ -29,7 +33,10 @@ aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: ["127.0.0.1"]
 
 port, token, journal = int(sys.argv[1]), sys.argv[2], open(sys.argv[3], "a", buffering=1)
 sessions = {}
-reasons = {200: "OK", 201: "Created", 307: "Temporary Redirect", 401: "Unauthorized", 404: "Not Found"}
+reasons = {
+    200: "OK", 201: "Created", 204: "No Content", 307: "Temporary Redirect", 401: "Unauthorized", 404: "Not Found", 406: "Not Acceptable",
+}
+sdp = "Content-Type: application/sdp"
 
 
 class Picture(VideoStreamTrack):
@@ -74,16 +81,32 @@ async def answer(method, path, headers, body):
         return 401, [], b""
     if method == "POST" and path == "/moved":
         return 307, ["Location: /whep"], b""
-    if method == "POST" and path == "/whep" and headers.get("content-type") == "application/sdp":
+    if method == "POST" and path == "/garbage":
+        return 201, [sdp, "Location: /s/none"], b"v=0\r\nnonsense\r\n"
+    if method == "POST" and path == "/long":
+        return 201, [sdp, "Location: /s/none"], b"v=0\r\n" + bytes(100_000)
+    if method == "POST" and path in ("/whep", "/late", "/counter") and headers.get("content-type") == "application/sdp":
         connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-        connection.addTrack(Tone())
-        connection.addTrack(Picture())
-        await connection.setRemoteDescription(RTCSessionDescription(body.decode(), "offer"))
-        await connection.setLocalDescription(await connection.createAnswer())
         number = str(len(sessions) + 1)
         sessions[number] = connection
-        lines = ["Content-Type: application/sdp", f"Location: s/{number}", "Link: <stun:stun.invalid>; rel=\"ice-server\""]
+        is_brief = path == "/late" and number == "1"
+        lines = [sdp, f"Location: s/{number}", "Link: <stun:stun.invalid>; rel=\"ice-server\"", "ETag: \"first\""]
+        if path == "/counter":
+            connection.addTransceiver(Picture(), direction="sendonly")
+            connection.addTransceiver(Tone(), direction="sendonly")
+            await connection.setLocalDescription(await connection.createOffer())
+            return 406, lines, connection.localDescription.sdp.encode()
+        connection.addTrack(Tone())
+        if not is_brief:
+            connection.addTrack(Picture())
+        await connection.setRemoteDescription(RTCSessionDescription(body.decode(), "offer"))
+        await connection.setLocalDescription(await connection.createAnswer())
+        if is_brief:
+            asyncio.get_event_loop().call_later(2, lambda: asyncio.ensure_future(connection.close()))
         return 201, lines, connection.localDescription.sdp.encode()
+    if method == "PATCH" and path.startswith("/s/") and path[3:] in sessions and headers.get("if-match") == "\"first\"":
+        await sessions[path[3:]].setRemoteDescription(RTCSessionDescription(body.decode(), "answer"))
+        return 204, [], b""
     if method == "DELETE" and path.startswith("/s/") and path[3:] in sessions:
         await sessions[path[3:]].close()
         return 200, [], b""

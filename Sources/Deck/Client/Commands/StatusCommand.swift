@@ -22,7 +22,7 @@ enum StatusCommand {
   private static func connections(_ live: [RecordingFacts]) -> [String] {
     var lines: [String] = []
     for recording in live {
-      for source in recording.sources where source.type == "webrtc" {
+      for source in recording.sources where source.type == "webrtc" || source.type == "whep" {
         let facts = source.connection.map { "\($0.label) \($0.value)" }
         let line = "  \(RecordingIdentifier.short(recording.id)) \(source.id) \(source.state)" + (facts.isEmpty ? "" : ": ")
         lines.append(DisplayWidth.harmless(line + facts.joined(separator: ", ")))
