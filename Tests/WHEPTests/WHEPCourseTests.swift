@@ -96,7 +96,6 @@ import WHEP
   @Test func theGraceTimeIsCountedFromTheLoss() {
     var course = course(grace: 10)
     course.asked()
-    course.answered()
     course.connected(at: at(1))
     course.lost("gone", at: at(1_000))
     #expect((0.4...0.6).contains(wait(course, from: 1_000) ?? -1))

@@ -133,7 +133,6 @@ final class WHEPPull: @unchecked Sendable {
     guard let entry else { return }
     do throws(ControlError) {
       try recorder.adoptPull(self, session, answer: answer, entry)
-      course.answered()
     } catch {
       refuse(WHEPRefusal("the server's answer cannot be used: \(error.message)", .decisiveAtFirst))
     }
@@ -141,6 +140,7 @@ final class WHEPPull: @unchecked Sendable {
 
   /// The server makes an offer of its own in place of taking ours: our answer goes to the session that it made for that.
   private func counter(_ offer: String) {
+    guard let entry else { return }
     guard let resource else {
       return refuse(WHEPRefusal("the server answered 406 with an offer of its own, and no Location that takes an answer", .decisive))
     }
@@ -148,6 +148,8 @@ final class WHEPPull: @unchecked Sendable {
     do throws(ControlError) {
       session = try recorder.nextSession(after: session, offers: false)
       answer = try Recorder.answer(try Recorder.description(offer, field: "offer"), session, field: "offer")
+      // Before the server has the answer: its first checks are for this peer, and the one before would refuse them.
+      try recorder.adoptPull(self, session, answer: nil, entry)
     } catch {
       return refuse(WHEPRefusal("the offer that the server makes in place of ours cannot be used: \(error.message)", .decisiveAtFirst))
     }
@@ -158,14 +160,7 @@ final class WHEPPull: @unchecked Sendable {
       switch result {
       case .failure(let failure): refuse(WHEPRefusal(failure))
       case .success(let response):
-        guard !hasEnded, let entry else { return leave() }
-        guard (200...299).contains(response.status) else { return refuse(WHEPRefusal(response)) }
-        do throws(ControlError) {
-          try recorder.adoptPull(self, session, answer: nil, entry)
-          course.answered()
-        } catch {
-          refuse(WHEPRefusal(error.message, .decisiveAtFirst))
-        }
+        if hasEnded { leave() } else if !(200...299).contains(response.status) { refuse(WHEPRefusal(response)) }
       }
     }
   }

@@ -17,7 +17,7 @@ package struct WHEPCourse: Sendable {
 
   /// What is to be done.
   package enum Step: Sendable, Equatable {
-    /// Ask for a session now, and tell `answered` or `refused`.
+    /// Ask for a session now, and say so with `asked`.
     case ask
     /// Call `advance(to:)` then.
     case wait(until: Instant)
@@ -50,10 +50,7 @@ package struct WHEPCourse: Sendable {
 
   // MARK: World
 
-  /// A session was made; its peer is being connected.
-  package mutating func answered() { step = .attend }
-
-  /// The attempt is under way.
+  /// The attempt is under way, until it is `refused`, or its peer is `connected` or `lost`.
   package mutating func asked() {
     attempts += 1
     step = .attend

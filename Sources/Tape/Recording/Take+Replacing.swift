@@ -65,9 +65,10 @@ extension Take {
     drain(at: now)
   }
 
-  /// Says how a source stands that has no peer. Told where it is news.
+  /// Says how a source stands that has no peer; one that it has is taken leave of.
   package func setLink(_ link: SourceLink, source: Int, leg: Int, at now: Instant, _ fields: [EventField] = []) {
     guard !hasStopped, !sources[source].isRemoved else { return }
+    dismiss(source, leg, at: now)
     sources[source].legs[leg].link = link
     tellState(link, source, at: now, fields)
   }
@@ -75,7 +76,6 @@ extension Take {
   /// The source has failed for good: its tracks end.
   package func failSource(reason: String, source: Int, leg: Int, at now: Instant) {
     guard !hasStopped, !sources[source].isRemoved else { return }
-    dismiss(source, leg, at: now)
     setLink(SourceLink(.failed, reason: reason), source: source, leg: leg, at: now)
     endTracks(source, at: now)
   }
@@ -89,7 +89,6 @@ extension Take {
       requestKeyFrames(at: now)
     case .disconnected, .failed, .closed:
       let reason = peer.failure?.text ?? (peer.state == .closed ? "the peer has ended the connection" : "the peer gives no sign")
-      dismiss(source, leg, at: now)
       setLink(SourceLink(.disconnected, reason: reason), source: source, leg: leg, at: now)
       peerChanges.append(.lost(source: source, reason: reason))
     }
