@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 import Synchronization
 
-/// A page for a browser under test on loopback: answers `/` with the page, takes its result at `/result`, and passes everything else on to
+/// A page for a browser under test: answers `/` with the page, takes its result at `/result`, and passes everything else on to
 /// the daemon's control socket, so that the browser reads the files that the API serves.
 final class PageServer: Sendable {
   let port: UInt16
@@ -11,14 +11,15 @@ final class PageServer: Sendable {
   private let page: String
   private let result = Mutex<String?>(nil)
 
-  init(page: String, control: String) {
+  /// `ip`: an address of the machine's.
+  init(page: String, control: String, address ip: String = "127.0.0.1") {
     self.page = page
     self.control = control
     let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     self.listener = listener
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
-    address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+    address.sin_addr.s_addr = unsafe inet_addr(ip)
     var length = socklen_t(MemoryLayout<sockaddr_in>.size)
     unsafe withUnsafeMutablePointer(to: &address) {
       unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {

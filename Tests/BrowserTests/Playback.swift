@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 
 /// What a browser made of a presentation.
 struct Playback: Decodable {
@@ -55,23 +56,47 @@ struct Browser {
 
   /// Opens the server's page, waits for its report, and closes.
   static func result(of server: PageServer, flags: [String] = [], seconds: Int) throws -> String? {
-    let profile = FileManager.default.temporaryDirectory.appendingPathComponent("tapedeck-browser-\(UUID().uuidString)")
-    defer { try? FileManager.default.removeItem(at: profile) }
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: path ?? "/usr/bin/chromium")
-    process.arguments = [
-      "--headless=new", "--no-sandbox", "--user-data-dir=\(profile.path)", "--no-first-run", "--disable-gpu", "--disable-dev-shm-usage",
-      "--autoplay-policy=no-user-gesture-required", "--disable-background-networking", "--disable-component-update", "--disable-sync",
-      "--disable-extensions", "--mute-audio",
-    ]
-    process.arguments? += flags + ["http://127.0.0.1:\(server.port)/"]
+    let window = try open(server, flags: flags)
+    return withExtendedLifetime(window) { server.waitForResult(seconds: seconds) }
+  }
+
+  /// Opens the server's page; it closes with the last reference to the window.
+  static func open(_ server: PageServer, flags: [String] = []) throws -> BrowserWindow {
+    try BrowserWindow { profile in
+      [
+        path ?? "/usr/bin/chromium", "--headless=new", "--no-sandbox", "--user-data-dir=\(profile)", "--no-first-run", "--disable-gpu",
+        "--disable-dev-shm-usage", "--autoplay-policy=no-user-gesture-required", "--disable-background-networking",
+        "--disable-component-update", "--disable-sync", "--disable-extensions", "--mute-audio",
+      ] + flags + ["http://127.0.0.1:\(server.port)/"]
+    }
+  }
+}
+
+/// A browser that runs, with a throw-away profile.
+final class BrowserWindow {
+  private let profile = FileManager.default.temporaryDirectory.appendingPathComponent("tapedeck-browser-\(UUID().uuidString)")
+  private let process = Process()
+
+  /// `command`: of the profile's folder, which exists. `environment`: beside the test's own.
+  init(environment: [String: String] = [:], _ command: (String) throws -> [String]) throws {
+    try FileManager.default.createDirectory(at: profile, withIntermediateDirectories: true)
+    let words = try command(profile.path)
+    process.executableURL = URL(fileURLWithPath: words[0])
+    process.arguments = Array(words.dropFirst())
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     process.standardOutput = FileHandle.nullDevice
     process.standardError = FileHandle.nullDevice
     try process.run()
-    defer {
+  }
+
+  deinit {
+    if process.isRunning {
       process.terminate()
+      // Not every browser hears the softer signal, which a child of this process has blocked.
+      for _ in 0..<60 where process.isRunning { usleep(50_000) }
+      if process.isRunning { kill(process.processIdentifier, SIGKILL) }
       process.waitUntilExit()
     }
-    return server.waitForResult(seconds: seconds)
+    try? FileManager.default.removeItem(at: profile)
   }
 }

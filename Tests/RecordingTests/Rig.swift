@@ -270,6 +270,8 @@ struct RTCPFacts {
   var cnames: [String] = []
   var keyFrameRequests: [UInt32] = []
   var blocks = 0
+  /// The stream of the first block, where there is one.
+  var reported: UInt32?
 
   init(_ bytes: [UInt8]) {
     var reader = RTCPReader()
@@ -279,6 +281,7 @@ struct RTCPFacts {
       case .receiverReport(let ssrc):
         reporters.append(ssrc.value)
         blocks += Int(bytes[0] & 31)
+        if blocks > 0, bytes.count >= 12 { reported = bytes[8..<12].reduce(0) { $0 << 8 | UInt32($1) } }
       case .cname(_, let range): cnames.append(String(decoding: bytes[range], as: UTF8.self))
       case .feedback(206, 1, _, let media): keyFrameRequests.append(media.value)
       default: break

@@ -124,7 +124,7 @@ extension Recorder {
       let own = Array(left.prefix(session.specifications(section).count))
       left = left.dropFirst(own.count)
       guard !own.isEmpty, let told = session.section(section, tracks: own) else { continue }
-      session.tracks[section.mid] = own
+      session.setTracks(own, of: section)
       session.pulled[section.kind] = own.first
       take.addSection(told, source: source, leg: leg)
     }
@@ -249,7 +249,7 @@ extension Recorder {
   ) throws(ControlError) {
     guard let transport = session.negotiator.remote else { return }
     let remote = try WebRTCSession.remote(transport)
-    let count = session.negotiator.sections.filter { $0.isReceiving && session.tracks[$0.mid] == nil }
+    let count = session.negotiator.sections.filter(session.needsTracks)
       .reduce(0) { $0 + session.specifications($1).count }
     let first = try entry.state.withLock { (state) throws(ControlError) in
       try Recorder.checkCount(state, adding: count)
@@ -271,13 +271,14 @@ extension Recorder {
           if section.isRejected { session.tracks[section.mid] = nil }
           continue
         }
-        if session.tracks[section.mid] == nil {
+        if session.needsTracks(section) {
+          take.removeSection(mid: section.mid, source: session.source, leg: 0, ends: true, at: now)
           var numbers: [Int] = []
           for track in session.specifications(section) {
             numbers.append(take.addTrack(track, id: "t\(first + added.count)", source: session.source, leg: 0))
             added.append(track)
           }
-          session.tracks[section.mid] = numbers
+          session.setTracks(numbers, of: section)
         }
         if let told = session.section(section, tracks: session.tracks[section.mid] ?? []) {
           take.addSection(told, source: session.source, leg: 0)

@@ -22,6 +22,8 @@ final class WebRTCSession: @unchecked Sendable {
   var source = 0
   /// The tracks of each section that has some, by MID: the take's numbers, known once the source is attached.
   var tracks: [String: [Int]] = [:]
+  /// Whose media those tracks are.
+  private var owners: [String: [String]] = [:]
   /// Of a source that outlives its peers: its track of each kind.
   var pulled: [String: Int] = [:]
   /// Our offer, where we made one.
@@ -32,6 +34,18 @@ final class WebRTCSession: @unchecked Sendable {
     self.ice = ice
     self.specification = specification
     self.peer = peer
+  }
+
+  /// A section has these tracks now.
+  func setTracks(_ numbers: [Int], of section: AgreedSection) {
+    tracks[section.mid] = numbers
+    owners[section.mid] = specifications(section).map(\.participant)
+  }
+
+  /// Whether a section brings media that none of its tracks is for: it has none yet, or it is somebody else's than before. An SFU gives
+  /// the section of one who has left to the next who comes.
+  func needsTracks(_ section: AgreedSection) -> Bool {
+    section.isReceiving && (tracks[section.mid] == nil || owners[section.mid] != specifications(section).map(\.participant))
   }
 
   // MARK: What was agreed on, in the words of other rooms

@@ -21,9 +21,7 @@ extension Take {
     guard let due = tracks[number].nack?.popDue(at: now), !due.isEmpty, let media = tracks[number].receiver.ssrc,
       !timeline.isPaused
     else { return }
-    writer.reset()
-    writer.receiverReport(from: ssrc, blocks: [])
-    writer.sourceDescription(of: ssrc, cname: cname)
+    beginFeedback(on: number, at: now)
     let taken = writer.negativeAcknowledgement(from: ssrc, media: media, lost: due)
     if transmit(tracks[number].source, tracks[number].leg) { tracks[number].receiver.countNACK(taken) }
   }
@@ -42,11 +40,9 @@ extension Take {
     let state = sources[source].legs[leg]
     guard state.rtcpDestination != nil, state.feedback.nextBitrateAt.map({ now >= $0 }) ?? true else { return }
     let streams = state.tracks.compactMap { tracks[$0].receiver.ssrc }
-    guard !streams.isEmpty else { return }
+    guard !streams.isEmpty, let first = state.tracks.first(where: { tracks[$0].receiver.ssrc != nil }) else { return }
     state.feedback.nextBitrateAt = now + LegFeedback.bitrateInterval
-    writer.reset()
-    writer.receiverReport(from: ssrc, blocks: [])
-    writer.sourceDescription(of: ssrc, cname: cname)
+    beginFeedback(on: first, at: now)
     writer.receiverEstimatedMaximumBitrate(from: ssrc, bitsPerSecond: LegFeedback.bitsPerSecond, streams: streams)
     _ = transmit(source, leg)
   }

@@ -15,16 +15,14 @@ extension Take {
       guard let ssrc = tracks[number].receiver.ssrc, leg.rtcpDestination != nil,
         tracks[number].receiver.shouldRequestKeyFrame(at: now)
       else { continue }
-      requestKeyFrame(of: ssrc, track: number)
+      requestKeyFrame(of: ssrc, track: number, at: now)
     }
   }
 
   /// Asks by the kind of request that the track's sender understands. A full intra request that is repeated is a new command: a sender
   /// that obeyed, and whose key frame was lost, takes one of the same number for the one before (RFC 5104 §4.3.1.2).
-  private func requestKeyFrame(of media: SSRC, track number: Int) {
-    writer.reset()
-    writer.receiverReport(from: ssrc, blocks: [])
-    writer.sourceDescription(of: ssrc, cname: cname)
+  private func requestKeyFrame(of media: SSRC, track number: Int, at now: Instant) {
+    beginFeedback(on: number, at: now)
     let usesFIR = tracks[number].usesFIR
     if usesFIR {
       writer.fullIntraRequest(from: ssrc, media: media, command: tracks[number].nextFIR)
@@ -54,9 +52,17 @@ extension Take {
       guard sources[source].legs[leg].rtcpDestination != nil, tracks[number].layerRequest.shouldAsk(at: now) else { continue }
       for layer in wanted {
         guard let media = sources[source].legs[leg].router.ssrc(track: number, layer: layer) else { continue }
-        requestKeyFrame(of: media, track: number)
+        requestKeyFrame(of: media, track: number, at: now)
       }
     }
+  }
+
+  /// Begins a datagram that asks something of a track's sender. The report in front is about that track's stream and no other: Janus goes
+  /// by its first block to find whose feedback it is, and drops feedback behind a report of none.
+  func beginFeedback(on number: Int, at now: Instant) {
+    writer.reset()
+    writer.receiverReport(from: ssrc, blocks: tracks[number].receiver.reportBlock(at: now).map { [$0] } ?? [])
+    writer.sourceDescription(of: ssrc, cname: cname)
   }
 
   func sendReports(at now: Instant) {
