@@ -28,6 +28,7 @@ import Testing
     let server = try WHEPServer(daemon.scratch)
     let recording = try daemon.start(Specs.start(source: server.source("/moved?key=query-secret")))
     #expect(recording.started.sources.first?["type"] == "whep")
+    #expect(try daemon.call("GET", ["node"])["sources"]?.arrayValue?.contains("whep") == true)
     #expect(recording.started.sources.first?["offer"]?.isNull == true)
     #expect(try becomes(recording, "connected"))
     #expect(try recording.received(200))
