@@ -28,6 +28,17 @@ import Track
       rig.advance(to: time)
     }
 
+    /// A packet of 20 ms that is sent so many milliseconds later than its time.
+    mutating func sound(after late: Double) {
+      let bytes: [UInt8] = [OpusPackets.toc(31, 0), UInt8(sent.count & 0xff), UInt8(sent.count >> 8)]
+      rig.send(fields, bytes, at: time + late)
+      sent.append(bytes)
+      sequence &+= 1
+      timestamp &+= 960
+      time += 20
+      rig.advance(to: time + late)
+    }
+
     mutating func sounds(_ count: Int) { for _ in 0..<count { sound() } }
 
     mutating func padding() {
@@ -73,6 +84,26 @@ import Track
     scene.rig.finish()
     scene.expectWhole()
     #expect(scene.rig.frames.map(\.duration) == [.microseconds(2500), .milliseconds(60), .milliseconds(20), .milliseconds(120)])
+  }
+
+  /// A machine that stood still sends what it has recorded meanwhile faster than it was spoken. However its clock is judged at each moment
+  /// of that, sound never lies on sound by more than slewing needs.
+  @Test(arguments: [12.0, 15, 17, 19]) func soundThatIsCaughtUpWithDoesNotOverlap(_ step: Double) {
+    var scene = Scene()
+    scene.sounds(250)
+    var late = 1_300.0
+    while late > 0 {
+      scene.sound(after: late)
+      late -= 20 - step
+    }
+    scene.sounds(500)
+    scene.rig.finish()
+    scene.expectWhole()
+    let steps = zip(scene.rig.places, scene.rig.places.dropFirst()).map { $1 - $0 }
+    #expect((steps.min() ?? 0) >= 13.9, "\(steps.min() ?? 0)")
+    // In the end all is where it was.
+    let error = (scene.rig.places.last ?? 0) - (scene.time - 20)
+    #expect(abs(error) < 40, "\(error)")
   }
 
   /// DTX: consecutive numbers, 400 ms apart, one byte each (RFC 7587 §3.1.3).

@@ -9,13 +9,14 @@ package import Ground
 package struct ArrivalClock: Sendable {
   private static let window: UInt64 = 4_000_000_000
   private static let count = 5
-  /// How much faster than all before a packet must come to count as an improvement.
+  /// How much faster than at the last improvement a packet must come to count as another.
   private static let improvement: Int64 = 5_000_000
 
   /// When the first packet came.
   package let firstArrival: Instant
-  /// When a packet last came markedly faster than all before it.
+  /// When a packet last came markedly faster than all before it, by itself or with others since the last improvement.
   package private(set) var lastImproved: Instant
+  private var improvedOffset: Int64
   /// When the last packet came.
   package private(set) var lastArrival: Instant
   /// Our clock at the media clock's origin, as far as arrivals tell, in nanoseconds.
@@ -31,6 +32,7 @@ package struct ArrivalClock: Sendable {
     lastImproved = arrival
     lastArrival = arrival
     offset = Int64(bitPattern: arrival.nanoseconds) &- media
+    improvedOffset = offset
     latest = arrival.nanoseconds / ArrivalClock.window
     windows = InlineArray(repeating: .max)
     minima = InlineArray(repeating: 0)
@@ -56,7 +58,10 @@ package struct ArrivalClock: Sendable {
       minima[slot] = sample
       latest = window
     }
-    if sample < offset - ArrivalClock.improvement { lastImproved = arrival }
+    if sample < improvedOffset - ArrivalClock.improvement {
+      lastImproved = arrival
+      improvedOffset = sample
+    }
     offset = smallest
   }
 

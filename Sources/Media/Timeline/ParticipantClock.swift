@@ -142,13 +142,14 @@ package struct ParticipantClock: Sendable {
   // MARK: To do
 
   /// When the frame with this extended timestamp was captured, on our clock in nanoseconds. For settled tracks, in the order of the
-  /// stream; the answers of a track rise by a millisecond at least.
-  package mutating func place(_ track: Int, ticks: Int64) -> Int64 {
+  /// stream; the answers of a track rise by a millisecond at least. `end`: where the frame before it ends, if it has a length: sound is not
+  /// placed on sound, but for a few milliseconds that slewing takes.
+  package mutating func place(_ track: Int, ticks: Int64, end: Int64? = nil) -> Int64 {
     let media = tracks[track].media(ticks)
     if let (offset, isSender) = target(track), let step = tracks[track].slew(towards: offset, media: media) {
       tell(Correction(track: track, amount: TimeSpan(nanoseconds: step), cause: isSender ? .senderReport : .arrival))
     }
-    return tracks[track].place(media: media)
+    return tracks[track].place(media: media, end: end)
   }
 
   /// The next correction that was applied at once, to be told.

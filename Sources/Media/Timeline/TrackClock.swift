@@ -26,6 +26,8 @@ struct TrackClock: Sendable {
   private static let silence = TimeSpan.milliseconds(1_000)
   /// A step of this size is a jump, whose cause is told; smaller ones are slewed.
   private static let jump: Int64 = 200_000_000
+  /// By how much sound may lie on the sound before it: what slewing takes of the longest packets.
+  private static let overlap: Int64 = 6_000_000
   /// No two frames of a track may share a millisecond: containers count in them.
   private static let step: Int64 = 1_000_000
 
@@ -124,7 +126,10 @@ struct TrackClock: Sendable {
       return nil
     }
     let amount = arrival.offset - former.offset
-    guard abs(amount) > (hasGoneBack ? TrackClock.tolerance : TrackClock.jump) else {
+    // Packets that still come faster than they were made are caught up with: in the end they will be in time by the clock that was known.
+    let isCaughtUp =
+      !hasGoneBack && amount > 0 && arrival.lastImproved + TrackClock.settling > arrival.firstArrival + TrackClock.longestSettling
+    guard !isCaughtUp, abs(amount) > (hasGoneBack ? TrackClock.tolerance : TrackClock.jump) else {
       // The same clock after all, as after a queue that stood and was let go: what was known of it still holds.
       self.arrival = former
       return nil
@@ -134,13 +139,15 @@ struct TrackClock: Sendable {
     return amount
   }
 
-  /// When a frame was captured, on our clock in nanoseconds. Frames come in order; the answers rise by a millisecond at least.
-  mutating func place(media: Int64) -> Int64 {
+  /// When a frame was captured, on our clock in nanoseconds. Frames come in order; the answers rise by a millisecond at least, and lie at
+  /// most `overlap` before `end`, where the frame before ends.
+  mutating func place(media: Int64, end: Int64?) -> Int64 {
     var place = (applied ?? 0) + media
-    if let last = lastPlaced, place < last.place + TrackClock.step {
+    let earliest = max(lastPlaced.map { $0.place + TrackClock.step } ?? .min, end.map { $0 - TrackClock.overlap } ?? .min)
+    if place < earliest {
       // Two frames of one timestamp, or a clock that was found to lie earlier: it goes on from here, and is slewed back.
-      if last.media.map({ media > $0 }) ?? true { applied = (applied ?? 0) + last.place + TrackClock.step - place }
-      place = last.place + TrackClock.step
+      if lastPlaced?.media.map({ media > $0 }) ?? true { applied = (applied ?? 0) + earliest - place }
+      place = earliest
     }
     lastPlaced = (max(media, lastPlaced?.media ?? media), place)
     return place

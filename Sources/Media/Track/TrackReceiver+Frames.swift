@@ -180,7 +180,7 @@ extension TrackReceiver {
   }
 
   private mutating func place(_ frame: consuming PlacedFrame, ticks: Int64, missing: Missing, clock: inout ParticipantClock) {
-    frame.place = clock.place(clockIndex, ticks: ticks)
+    frame.place = clock.place(clockIndex, ticks: ticks, end: isVideo ? nil : lastPlaceEnd)
     if let end = lastPlaceEnd, !missing.isNothing, frame.place > end + 1_000_000 {
       outputs.append(.gap(from: end, to: frame.place, packetsLost: missing.packets))
     }
