@@ -109,6 +109,22 @@ import Testing
     #expect(box.agent.roundTripTime == .milliseconds(33))
   }
 
+  /// The first check may have waited to be sent, as where it is made before its owner can send.
+  @Test func consentTellsTheRoundTripBetterThanTheFirstCheck() throws {
+    let box = try agent()
+    let check = try Answer(box.drain()[0])
+    box.receive(answer(to: check), from: Sample.there, to: Sample.here, at: at(30))
+    #expect(box.agent.roundTripTime == .milliseconds(30))
+    var due = try #require(box.nextDeadline)
+    while box.counters.consentSent == 0 {
+      due = try #require(box.nextDeadline)
+      box.agent.advance(to: due)
+    }
+    let consent = try Answer(#require(box.drain().last))
+    box.receive(answer(to: consent), from: Sample.there, to: Sample.here, at: due + .milliseconds(2))
+    #expect(box.agent.roundTripTime == .milliseconds(2))
+  }
+
   /// RFC 8445 §7.3.1.4: the peer's check says that the way is open now, so ours need not wait for its timer.
   @Test func aPeersCheckRenewsOurs() throws {
     let box = try agent()

@@ -175,6 +175,11 @@ extension ICEAgent {
   ) {
     if transaction.transmissions == 1 {
       let measured = now - transaction.sentAt
+      // The first checks may have waited for their owner to send them; consent is asked for when it may leave at once.
+      if transaction.purpose == .consent, !timesConsent {
+        timesConsent = true
+        smoothedRoundTrip = nil
+      }
       smoothedRoundTrip = smoothedRoundTrip.map { TimeSpan(nanoseconds: ($0.nanoseconds * 7 + measured.nanoseconds) / 8) } ?? measured
     }
     generations[g].pairs[i].heardAt = now

@@ -19,6 +19,8 @@ package struct ICEAgent: ~Copyable {
   var selected: (generation: Int, pairID: Int)?
   var selectedFacts: ICESelectedPair?
   var smoothedRoundTrip: TimeSpan?
+  /// Whether that is of consent checks.
+  var timesConsent = false
   var lastCheckAt: Instant?
   var nextConsentAt: Instant?
   var deadline: Instant?
