@@ -9,6 +9,10 @@ enum PatternPage {
     /// Counted from when the first publisher was connected.
     var beginsAfter: Double = 0
     var seconds: Double
+    var width = 640
+    var height = 360
+    /// The encoder's highest rate, which moving noise in the picture makes it want; nil for a calm picture and the browser's own choice.
+    var kilobitsPerSecond: Int?
     /// A JavaScript function of the name that answers a function of the offer, which answers `{answer, end}`.
     var exchange: String
   }
@@ -54,7 +58,10 @@ enum PatternPage {
   /// The page: everyone publishes VP8 and Opus for as long as told, and their reports come when the last has ended.
   static func page(_ publishers: [Publisher]) -> String {
     let list = publishers.map { publisher in
-      "{name: '\(publisher.name)', after: \(publisher.beginsAfter), seconds: \(publisher.seconds), exchange: \(publisher.exchange)}"
+      """
+      {name: '\(publisher.name)', after: \(publisher.beginsAfter), seconds: \(publisher.seconds), width: \(publisher.width),
+        height: \(publisher.height), kilobits: \(publisher.kilobitsPerSecond ?? 0), exchange: \(publisher.exchange)}
+      """
     }
     return """
       <!doctype html><body><script>
@@ -66,7 +73,7 @@ enum PatternPage {
         const begun = new Promise(done => { first = done; });
         await Promise.all([\(list.joined(separator: ",\n"))].map(async (told, index) => {
           if (index > 0) { await begun; await sleep(told.after * 1000); }
-          const publisher = new Publisher(told.name);
+          const publisher = new Publisher(told);
           await publisher.begin(told.exchange(told.name));
           if (index == 0) first();
           await sleep(told.seconds * 1000);
@@ -82,11 +89,13 @@ enum PatternPage {
   private static let pattern = """
     const sleep = milliseconds => new Promise(done => setTimeout(done, milliseconds));
     class Pattern {
-      constructor(width, height) {
+      constructor(width, height, isNoisy) {
+        this.isNoisy = isNoisy;
         this.canvas = Object.assign(document.createElement('canvas'), {width, height});
         document.body.append(this.canvas);
         this.sound = new AudioContext({sampleRate: 48000});
         this.count = 0;
+        this.late = [];
       }
       async begin(rate) {
         await this.sound.resume();
@@ -116,7 +125,15 @@ enum PatternPage {
         }
         pen.fillStyle = '#c08020';
         pen.fillRect(this.count * 3 % width, height / 4, width / 10, height / 8);
+        if (this.isNoisy) {
+          const noise = pen.createImageData(width / 2, height / 8 | 0);
+          const words = new Uint32Array(noise.data.buffer);
+          for (let i = 0; i < words.length; i++) words[i] = 0xff000000 | Math.random() * 0xffffff;
+          pen.putImageData(noise, width / 2, height / 4 | 0);
+        }
         if (time >= 0 && time % 1 < 0.1) {
+          if (this.flashed != Math.floor(time)) this.late.push(time % 1);
+          this.flashed = Math.floor(time);
           pen.fillStyle = '#fff';
           pen.fillRect(0, height / 2, width, height / 2);
         }
@@ -144,12 +161,18 @@ enum PatternPage {
       onmessage = () => postMessage(sent);
     `;
     class Publisher {
-      constructor(name) { this.name = name; this.pattern = new Pattern(640, 360); }
+      constructor(told) {
+        this.name = told.name;
+        this.kilobits = told.kilobits;
+        this.pattern = new Pattern(told.width, told.height, told.kilobits > 0);
+      }
       async begin(exchange) {
         await this.pattern.begin(30);
         const pc = this.pc = new RTCPeerConnection({bundlePolicy: 'max-bundle'});
         for (const track of this.pattern.stream.getTracks()) {
-          const transceiver = pc.addTransceiver(track, {direction: 'sendonly', streams: [this.pattern.stream]});
+          const limited = track.kind == 'video' && this.kilobits > 0;
+          const transceiver = pc.addTransceiver(track, {direction: 'sendonly', streams: [this.pattern.stream],
+            sendEncodings: limited ? [{maxBitrate: this.kilobits * 1000}] : []});
           if (track.kind == 'audio') continue;
           track.contentHint = 'detail';
           const codecs = RTCRtpSender.getCapabilities('video').codecs;
@@ -172,9 +195,11 @@ enum PatternPage {
         const told = {name: this.name, agent: navigator.userAgent, framesSent: 0, state: this.pc.connectionState};
         for (const s of (await this.pc.getStats()).values()) {
           if (s.type == 'outbound-rtp' && s.kind == 'video') {
-            Object.assign(told, {framesSent: s.framesSent, nacks: s.nackCount, plis: s.pliCount, repeated: s.retransmittedPacketsSent});
+            Object.assign(told, {framesSent: s.framesSent, nacks: s.nackCount, plis: s.pliCount, repeated: s.retransmittedPacketsSent,
+              targetBitrate: s.targetBitrate, limitedBy: s.qualityLimitationReason, width: s.frameWidth, height: s.frameHeight});
           }
         }
+        told.late = this.pattern.late;
         told.frames = await new Promise(done => { this.worker.onmessage = event => done(event.data); this.worker.postMessage(0); });
         await this.session.end();
         this.pc.close();
@@ -210,6 +235,13 @@ struct Published: Decodable {
     var nacks: Int?
     var plis: Int?
     var repeated: Int?
+    /// What the browser gives its encoder at the end, in bits per second, and what it says keeps it from more.
+    var targetBitrate: Double?
+    var limitedBy: String?
+    var width: Int?
+    var height: Int?
+    /// By how many seconds each flash was drawn later than its beep: pictures have their own rate, and a busy browser is late besides.
+    var late: [Double]
     /// Every coded picture, in the order in which the encoder made them.
     var frames: [Frame]
   }

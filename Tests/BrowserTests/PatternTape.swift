@@ -7,7 +7,10 @@ enum Command {
   }
 
   /// What the command printed; throws with its complaints where it failed.
-  @discardableResult static func run(_ words: [String]) throws -> Data {
+  @discardableResult static func run(_ words: [String]) throws -> Data { try runWithNotes(words).output }
+
+  /// The same with what it said besides.
+  static func runWithNotes(_ words: [String]) throws -> (output: Data, notes: String) {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
     process.arguments = words
@@ -21,11 +24,11 @@ enum Command {
     try process.run()
     let data = output.fileHandleForReading.readDataToEndOfFile()
     process.waitUntilExit()
+    let said = (try? String(contentsOf: complaints, encoding: .utf8)) ?? ""
     guard process.terminationStatus == 0 else {
-      let said = (try? String(contentsOf: complaints, encoding: .utf8)) ?? ""
       throw Failure(description: "\(words.prefix(6).joined(separator: " ")): \(process.terminationStatus) \(said)")
     }
-    return data
+    return (data, said)
   }
 
   static func exists(_ name: String) -> Bool { (try? run(["which", name])) != nil }
@@ -89,6 +92,9 @@ struct PatternTape {
     }
   }
 
+  /// The middle one of some numbers; zero of none.
+  static func median(_ values: [Double]) -> Double { values.isEmpty ? 0 : values.sorted()[values.count / 2] }
+
   /// By how many seconds each flash comes later than its beep.
   func offsets() throws -> [Double] {
     let flashes = try flashes()
@@ -116,26 +122,33 @@ struct PatternTape {
     return found
   }
 
-  /// When sound begins after at least a fifth of a second of silence.
+  /// When sound begins after at least a fifth of a second of silence. Each packet's sound lies at the packet's own time: a decoder's output
+  /// read on end would come earlier with every packet that is missing.
   private func beeps() throws -> [Double] {
-    let rate = 48_000
-    let raw = try Command.run([
-      "ffmpeg", "-v", "error", "-nostdin", "-copyts", "-i", path, "-map", "0:a:0", "-ac", "1", "-af",
-      "aresample=\(rate):async=1:first_pts=0",
-      "-f", "s16le", "-",
+    let rate = 48_000.0
+    let (raw, told) = try Command.runWithNotes([
+      "ffmpeg", "-v", "info", "-nostdin", "-nostats", "-copyts", "-i", path, "-map", "0:a:0", "-ac", "1", "-af", "ashowinfo", "-f", "s16le",
+      "-",
     ])
     var found: [Double] = []
-    var lastLoud: Int?
-    var samples = raw.makeIterator()
-    var index = 0
-    while let low = samples.next(), let high = samples.next() {
-      let value = Int16(truncatingIfNeeded: Int(low) | Int(high) << 8)
-      if abs(Int(value)) > 1600 {
-        if index - (lastLoud ?? 0) > rate / 5 { found.append(Double(index) / Double(rate)) }
-        lastLoud = index
+    var lastLoud = -1.0
+    var index = raw.startIndex
+    for line in told.split(separator: "\n") where line.contains("ashowinfo") {
+      guard let start = PatternTape.value("pts_time:", line), let count = PatternTape.value("nb_samples:", line) else { continue }
+      for sample in 0..<Int(count) {
+        guard index + 2 <= raw.endIndex else { return found }
+        let value = Int16(truncatingIfNeeded: Int(raw[index]) | Int(raw[index + 1]) << 8)
+        index += 2
+        guard abs(Int(value)) > 1600 else { continue }
+        let time = start + Double(sample) / rate
+        if time - lastLoud > 0.2 { found.append(time) }
+        lastLoud = time
       }
-      index += 1
     }
     return found
+  }
+
+  private static func value(_ name: String, _ line: Substring) -> Double? {
+    line.range(of: name).flatMap { Double(line[$0.upperBound...].prefix { !$0.isWhitespace }) }
   }
 }
