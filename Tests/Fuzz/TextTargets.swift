@@ -54,7 +54,7 @@ extension FuzzTarget {
     do throws(ControlError) {
       let asked = try RecordingSpecification(json: json)
       require(!asked.room.isEmpty && (1...64).contains(asked.source.tracks.count) && asked.participants.count <= 256, "within the contract")
-      for limit in [asked.limits.maxDurationSeconds, asked.limits.idleTimeoutSeconds] {
+      for limit in [asked.limits.maxDurationSeconds, asked.limits.idleTimeoutSeconds, asked.limits.departureTimeoutSeconds] {
         require(limit.map { $0 > 0 && $0 <= 604_800 } ?? true, "a limit in range")
       }
       require(asked.limits.maxBytes.map { $0 > 0 } ?? true, "a limit in range")
