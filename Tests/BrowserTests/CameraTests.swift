@@ -48,6 +48,8 @@ extension BrowserTests {
       let name = try #require(file["path"] as? String)
       let tape = try PatternTape("\(daemon.folder.path)/recordings/studio/\(id)/\(name)")
       if let path { #expect(path.counts.lost * 25 > path.counts.carried) }
+      print(
+        "browser: \(try Self.milliseconds("\(daemon.folder.path)/recordings/studio/\(id)/timeline.jsonl")) ms from connected to a picture")
       // Decoded while the folder is there.
       #expect(tape.complaints() == "")
       let offsets = try tape.offsets()
@@ -59,6 +61,26 @@ extension BrowserTests {
       return Run(
         published: publisher, tape: tape,
         video: try #require(tracks.first { $0["kind"] as? String == "video" }), seconds: (file["durationSeconds"] as? Double) ?? 0)
+    }
+
+    /// From the peer's connection to the first picture that went to tape, as the recording's events have it.
+    private static func milliseconds(_ timeline: String) throws -> Int {
+      struct Event: Decodable {
+        var type: String
+        var at: Date
+        var state: String?
+      }
+      let decoder = JSONDecoder()
+      decoder.dateDecodingStrategy = .custom { decoder in
+        let text = try decoder.singleValueContainer().decode(String.self)
+        return try Date(text, strategy: Date.ISO8601FormatStyle(includingFractionalSeconds: true))
+      }
+      let events = try String(contentsOfFile: timeline, encoding: .utf8).split(separator: "\n").map {
+        try decoder.decode(Event.self, from: Data($0.utf8))
+      }
+      let connected = try #require(events.first { $0.state == "connected" })
+      let picture = try #require(events.first { $0.type == "track.resized" })
+      return Int((picture.at.timeIntervalSince(connected.at) * 1000).rounded())
     }
 
     @Test func everyPictureInHighDefinitionIsOnTapeAtTheFullBitrate() throws {
