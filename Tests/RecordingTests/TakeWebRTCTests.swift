@@ -142,10 +142,15 @@ import Track
     #expect(rig.take.peer(source: 0, leg: 0)?.failure == .noConnection)
   }
 
-  @Test func aPeerThatFallsSilentIsDisconnectedAndThenGone() throws {
+  /// Nor is it kept alive by what anybody can send in its name.
+  @Test(arguments: [false, true]) func aPeerThatFallsSilentIsDisconnectedAndThenGone(_ isForged: Bool) throws {
     let (rig, peer) = try session()
     var (audio, video) = (Sender.audio(), Sender.video())
     perform(peer, audio: &audio, video: &video, from: 500, to: 1500)
+    if isForged {
+      let record: [UInt8] = [23, 0xfe, 0xfd, 0, 1, 0, 0, 0, 0, 0, 9, 0, 2, 0, 0]
+      for second in 2..<40 { peer.sendRaw(record, Double(second) * 1000, from: SimulatedPeer.theirs) }
+    }
     peer.run(to: 15_000, isSilent: true)
     #expect(peer.state == .disconnected)
     peer.run(to: 40_000, isSilent: true)

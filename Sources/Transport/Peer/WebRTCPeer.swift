@@ -189,7 +189,8 @@ package final class WebRTCPeer {
       guard agent.accepts(from: remote, to: local), let session else { return stranger() }
       counters.dtls += 1
       session.receive(datagram.span, at: now)
-      sign(remote, local, now)
+      // Once there are keys, only what they authenticate is a sign: anybody can send what looks like a record.
+      if inbound == nil { sign(remote, local, now) }
       follow(at: now)
       return .transport
     case 128...191: return receiveMedia(&datagram, from: remote, to: local, at: now)
