@@ -36,6 +36,8 @@ final class SimulatedPeer {
   private var outbound: SRTPSession?
   /// From one side to the other, in milliseconds.
   var delay = 15.0
+  /// By how much the last message of its handshake comes late, in milliseconds, while its media does not.
+  var lag = 0.0
   /// The share of packets that do not arrive; handshakes are spared.
   var loss = 0.0
   /// Whether it repeats what it is asked for.
@@ -194,7 +196,10 @@ final class SimulatedPeer {
     while let datagram = agent.popOutgoing() {
       rig.deliver(datagram.bytes, at: later(now), from: SimulatedPeer.theirs, to: SimulatedPeer.ours)
     }
-    while let bytes = dtls.popOutgoing() { rig.deliver(bytes, at: later(now), from: SimulatedPeer.theirs, to: SimulatedPeer.ours) }
+    let late = TimeSpan(nanoseconds: outbound == nil ? 0 : Int64(lag * 1e6))
+    while let bytes = dtls.popOutgoing() {
+      rig.deliver(bytes, at: later(now) + late, from: SimulatedPeer.theirs, to: SimulatedPeer.ours)
+    }
   }
 
   /// Lets both sides' time pass. While `isSilent`, ours does nothing: it has gone.

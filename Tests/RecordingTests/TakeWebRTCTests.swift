@@ -15,11 +15,12 @@ import Track
 
   /// A rig whose peer is connected, with an audio section `0` and a video section `1`.
   private func session(
-    rids: [String] = [], streams: Bool = true, rtx: Bool = true, usesFIR: Bool = false,
+    rids: [String] = [], streams: Bool = true, rtx: Bool = true, usesFIR: Bool = false, lag: Double = 0,
     feedback: (inout SessionFeedback) -> Void = { $0.transportCC = true }
   ) throws -> (Rig, SimulatedPeer) {
     let rig = Rig()
     let peer = try SimulatedPeer(rig)
+    peer.lag = lag
     var audio = TrackSpecification(participant: "ada", codec: .opus, payloadType: PayloadType(111))
     audio.ssrc = nil
     var video = TrackSpecification(participant: "ada", codec: .vp8, payloadType: PayloadType(96))
@@ -39,6 +40,11 @@ import Track
     pictures.usesFIR = usesFIR
     rig.take.addSection(pictures, source: 0, leg: 0)
     peer.repairs = [2222: (3333, 97)]
+    guard lag == 0 else {
+      while !peer.hasKeys, rig.milliseconds < 500 { peer.run(to: rig.milliseconds + 1) }
+      #expect(peer.hasKeys && peer.state == .checking)
+      return (rig, peer)
+    }
     peer.run(to: 500)
     #expect(peer.hasKeys)
     #expect(peer.state == .connected)
@@ -73,6 +79,54 @@ import Track
   }
 
   // MARK: Connection
+
+  /// GStreamer's media overtake the last message of its handshake, and the first of them is the key frame.
+  @Test func mediaThatOvertakesTheHandshakeIsOnTape() throws {
+    let (rig, peer) = try session(lag: 150)
+    let begin = rig.milliseconds
+    var (audio, video) = (Sender.audio(), Sender.video())
+    perform(peer, audio: &audio, video: &video, from: begin, to: begin + 100)
+    #expect(peer.state == .checking)
+    #expect(rig.snapshot.sources[0].candidatePackets == peer.sent)
+    rig.checkAccounts()
+    perform(peer, audio: &audio, video: &video, from: begin + 100, to: begin + 2000)
+    peer.run(to: begin + 2500)
+    rig.stop()
+    #expect(rig.frames(0).map(Sender.index) == Array(1...100))
+    #expect(rig.frames(1).map(Sender.index) == Array(1...61))
+    #expect(discarded(rig, "beforeKeys") == 0)
+    #expect(rig.snapshot.sources[0].candidatePackets == 0)
+    // As of when it came, not of when it could be read.
+    #expect(rig.times(0).prefix(5) == [0, 20, 40, 60, 80])
+  }
+
+  @Test func ofWhatComesBeforeTheKeysNoMoreIsKeptThanTheLimit() throws {
+    let (rig, peer) = try session(lag: 150)
+    let begin = rig.milliseconds
+    var audio = Sender.audio()
+    let sounds = WebRTCPeer.earlyLimit + 20
+    for index in 0..<sounds { peer.send(audio.sound(begin + Double(index) / 4), begin + Double(index) / 4) }
+    peer.run(to: begin + 100)
+    #expect(peer.state == .checking)
+    #expect(rig.snapshot.sources[0].candidatePackets == WebRTCPeer.earlyLimit)
+    #expect(discarded(rig, "beforeKeys") == 20)
+    peer.run(to: begin + 1000)
+    #expect(peer.state == .connected)
+    rig.stop()
+    #expect(rig.counters(0).packetsReceived == UInt64(WebRTCPeer.earlyLimit))
+  }
+
+  @Test func withoutKeysWhatWasKeptIsCountedAndGone() throws {
+    let (rig, peer) = try session(lag: 60_000)
+    let begin = rig.milliseconds
+    var audio = Sender.audio()
+    for index in 0..<10 { peer.send(audio.sound(begin + Double(index) * 20), begin + Double(index) * 20) }
+    peer.run(to: 35_000)
+    #expect(peer.state == .failed)
+    #expect(rig.snapshot.sources[0].candidatePackets == 0)
+    #expect(discarded(rig, "beforeKeys") == 10)
+    rig.stop()
+  }
 
   @Test func aPeerConnectsAndItsMediaAreOnTape() throws {
     let (rig, peer) = try session()

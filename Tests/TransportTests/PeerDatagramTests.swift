@@ -101,7 +101,7 @@ import Testing
         if ends != nil { #expect(datagram == whole) }
       case .rtcp(let count):
         #expect(address != Hosts.stranger && count <= datagram.count && ends == nil)
-      case .transport: Issue.record("a sender of RTP has no handshake")
+      case .transport, .early: Issue.record("a sender of RTP has no handshake")
       }
     }
     let always: Set<DatagramDiscard> = [.stranger, .malformed, .notRTP, .notRTCP]

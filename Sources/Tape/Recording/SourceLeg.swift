@@ -17,7 +17,7 @@ package enum SourceDiscard: Int, Sendable, CaseIterable {
   case oversized
   /// STUN that is broken, or that is not the peer's.
   case rejectedSTUN
-  /// Media that came before the handshake had agreed on keys.
+  /// Media that came before the handshake had agreed on keys: more than is kept, or without any keys after.
   case beforeKeys
 
   package var name: String { "\(self)" }

@@ -16,8 +16,16 @@ extension Take {
   ) -> Bool {
     let source = sources[sourceNumber]
     guard !hasStopped, !source.isRemoved else { return false }
-    let leg = source.legs[legNumber]
     source.datagramsReceived += 1
+    return read(&datagram, from: address, to: local, source: sourceNumber, leg: legNumber, port: port, at: arrival)
+  }
+
+  private func read(
+    _ datagram: inout MutableSpan<UInt8>, from address: SocketAddress, to local: SocketAddress, source sourceNumber: Int,
+    leg legNumber: Int, port: PeerPort, at arrival: Instant
+  ) -> Bool {
+    let source = sources[sourceNumber]
+    let leg = source.legs[legNumber]
     switch leg.receive(&datagram, from: address, to: local, on: port, at: arrival) {
     case .discarded(let cause):
       source.count(SourceDiscard(cause))
@@ -27,11 +35,25 @@ extension Take {
       if let peer = leg.webrtc { follow(peer, sourceNumber, legNumber, at: arrival) }
       // DTLS proves itself to DTLS alone.
       return datagram[0] < 4
+    case .early: return false
     case .rtcp(let count): receiveRTCP(datagram.span.extracting(0..<count), source, leg, at: arrival)
     case .rtp(let packet, let count):
       receiveRTP(packet, datagram.span.extracting(0..<count), from: address, source, leg, at: arrival)
     }
     return leg.webrtc != nil
+  }
+
+  /// Takes in what came before a peer's keys, as of when it came, once it can be read; counts it where it never can.
+  func readEarly(_ peer: WebRTCPeer, _ source: Int, _ leg: Int) {
+    for item in peer.takeEarly() {
+      guard peer.hasKeys, sources[source].legs[leg].webrtc === peer else {
+        sources[source].count(.beforeKeys)
+        continue
+      }
+      var bytes = item.bytes
+      var span = bytes.mutableSpan
+      _ = read(&span, from: item.remote, to: item.local, source: source, leg: leg, port: .rtp, at: item.arrival)
+    }
   }
 
   /// A datagram was longer than any buffer for one.

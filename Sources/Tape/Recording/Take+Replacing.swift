@@ -99,6 +99,7 @@ extension Take {
     guard let peer = sources[source].legs[leg].webrtc else { return }
     peer.close(at: now)
     while let datagram = peer.popOutgoing() { send(outgoing(datagram, source, leg)) }
+    readEarly(peer, source, leg)
     sources[source].legs[leg].toldState = peer.state
   }
 

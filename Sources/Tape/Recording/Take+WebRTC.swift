@@ -242,6 +242,7 @@ extension Take {
       guard let peer = sources[source].legs[leg].webrtc else { continue }
       peer.close(at: now)
       while let datagram = peer.popOutgoing() { send(outgoing(datagram, source, leg)) }
+      readEarly(peer, source, leg)
     }
   }
 
@@ -250,9 +251,14 @@ extension Take {
       source: source, leg: leg, port: .rtp, destination: datagram.to, bytes: datagram.bytes, origin: datagram.fromLocal)
   }
 
-  /// Sends what the peer has to send, and tells of a change of its state.
+  /// Sends what the peer has to send, tells of a change of its state, and reads what waited for it.
   func follow(_ peer: WebRTCPeer, _ source: Int, _ leg: Int, at now: Instant) {
     while let datagram = peer.popOutgoing() { send(outgoing(datagram, source, leg)) }
+    tellState(peer, source, leg, at: now)
+    if peer.earlyCount > 0 { readEarly(peer, source, leg) }
+  }
+
+  private func tellState(_ peer: WebRTCPeer, _ source: Int, _ leg: Int, at now: Instant) {
     let state = peer.state
     guard sources[source].legs[leg].toldState != state else { return }
     sources[source].legs[leg].toldState = state

@@ -30,7 +30,7 @@ package struct TakeSnapshot: Sendable {
     /// The sum of those discarded, RTCP, packets received of the source's tracks, and those that wait as candidates.
     package var datagramsReceived: UInt64
     package var rtcpDatagrams: UInt64
-    /// Packets of an SSRC that is not believed yet to follow a track's own.
+    /// Packets of an SSRC that is not believed yet to follow a track's own, and what came before a WebRTC peer's keys.
     package var candidatePackets: Int
     package var discarded: [(name: String, count: UInt64)]
     /// The sender's address, where it is known.
@@ -116,7 +116,9 @@ extension Take {
         TakeSnapshot.SourceNumbers(
           id: source.id, isConnected: source.isConnected, isRemoved: source.isRemoved,
           datagramsReceived: source.datagramsReceived, rtcpDatagrams: source.rtcpDatagrams,
-          candidatePackets: source.legs.reduce(0) { $0 + $1.tracks.reduce(0) { $0 + (tracks[$1].candidate?.packets.count ?? 0) } },
+          candidatePackets: source.legs.reduce(0) {
+            $0 + $1.tracks.reduce(0) { $0 + (tracks[$1].candidate?.packets.count ?? 0) } + ($1.webrtc?.earlyCount ?? 0)
+          },
           discarded: SourceDiscard.allCases.compactMap {
             source.discarded[$0.rawValue] > 0 ? ($0.name, source.discarded[$0.rawValue]) : nil
           }, remote: source.legs.first?.remote, transportDatagrams: source.transportDatagrams,

@@ -22,7 +22,7 @@ package enum DatagramDiscard: String, Sendable, CaseIterable {
   case notRTP
   /// STUN that is broken, or that did not authenticate as the peer's (RFC 8445 §7.3).
   case rejectedSTUN
-  /// Media that came before the handshake had agreed on keys.
+  /// Media that came before the handshake had agreed on keys: more than is kept, or without any keys after.
   case beforeKeys
 }
 
@@ -32,6 +32,8 @@ package enum Reception: Sendable, Equatable {
   case rtcp(count: Int)
   /// STUN or DTLS: the transport's own business.
   case transport
+  /// Media of a WebRTC peer that came before there were keys: kept until `takeEarly`.
+  case early
   case discarded(DatagramDiscard)
 }
 

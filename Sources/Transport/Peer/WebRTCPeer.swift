@@ -71,6 +71,17 @@ package final class WebRTCPeer {
     package var beforeKeys = 0
   }
 
+  /// Media as it came, before there were keys.
+  package struct EarlyDatagram: Sendable {
+    package var bytes: [UInt8]
+    package var remote: SocketAddress
+    package var local: SocketAddress
+    package var arrival: Instant
+  }
+
+  /// No more than so many datagrams are kept.
+  package static let earlyLimit = 128
+
   private let identity: DTLSIdentity
   private let handshakeTimeout: TimeSpan
   private var agent: ICEAgent
@@ -80,6 +91,8 @@ package final class WebRTCPeer {
   private var outbound: SRTPSession?
   private var handshakeDeadline: Instant?
   private var wasConnected = false
+  /// A sender has its keys with our last message of the handshake, and may send media before its own last message: GStreamer does.
+  private var early: [EarlyDatagram] = []
   /// The peer's traffic counts as a sign of it; told to ICE now and then, not with each packet.
   private var nextSign = Instant(nanoseconds: 0)
   private static let signInterval = TimeSpan.milliseconds(500)
@@ -113,6 +126,8 @@ package final class WebRTCPeer {
   package private(set) var suite: CryptoSuite?
   /// Whether media can be decrypted and reports sent.
   package var hasKeys: Bool { inbound != nil }
+  /// How many datagrams wait for keys.
+  package var earlyCount: Int { early.count }
 
   /// When `advance(to:)` is due.
   package var nextDeadline: Instant? {
@@ -208,6 +223,12 @@ package final class WebRTCPeer {
   ) -> Reception {
     guard agent.accepts(from: remote, to: local) else { return stranger() }
     guard let inbound else {
+      if state != .failed, state != .closed, session != nil, early.count < WebRTCPeer.earlyLimit {
+        var bytes: [UInt8] = []
+        bytes.append(copying: datagram.span, 0..<datagram.count)
+        early.append(EarlyDatagram(bytes: bytes, remote: remote, local: local, arrival: now))
+        return .early
+      }
       counters.beforeKeys += 1
       return .discarded(.beforeKeys)
     }
@@ -250,6 +271,14 @@ package final class WebRTCPeer {
   package func popOutgoing() -> ICEDatagram? { agent.popOutgoing() ?? (ready.isEmpty ? nil : ready.removeFirst()) }
   /// Handshake datagrams with a path to go.
   private var ready: [ICEDatagram] = []
+
+  /// Hands out, in their order, the datagrams that came before the keys, once there are keys or never will be; else none. With `hasKeys` they
+  /// are to be received again.
+  package func takeEarly() -> [EarlyDatagram] {
+    guard !early.isEmpty, inbound != nil || state == .failed || state == .closed else { return [] }
+    defer { early = [] }
+    return early
+  }
 
   /// Makes an RTCP datagram ready to send on `selectedPair`; false where it cannot be sent.
   package func protectRTCP(_ datagram: inout [UInt8]) -> Bool {
