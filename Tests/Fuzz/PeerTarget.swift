@@ -192,14 +192,33 @@ private struct PeerRun {
       port.noteProven(member: member, place: place, from: flight.from, on: 0, at: now)
     case .transport:
       if flight.bytes[0] < 4 { port.noteProven(member: member, place: place, from: flight.from, on: 0, at: now) }
+    case .early: require(!wasEstablished && peer.earlyCount <= WebRTCPeer.earlyLimit, "what comes before the keys waits, and is bounded")
     case .discarded: break
     }
+    readEarly()
     if flight.isTouched, wasEstablished, before == .connected {
       require(peer.state == .connected || peer.state == .disconnected, "nothing forged ends a connection")
     }
   }
 
+  /// What came before the keys is judged like what comes after them.
+  private mutating func readEarly() {
+    for item in peer.takeEarly() where peer.hasKeys {
+      var bytes = item.bytes
+      var span = bytes.mutableSpan
+      switch peer.receive(&span, from: item.remote, to: item.local, at: item.arrival) {
+      case .rtp, .rtcp:
+        require(awaited.remove(item.bytes) != nil, "media is what the peer sent, once")
+        require(item.remote == PeerRun.theirs, "and from where it proved itself")
+      case .transport, .early: require(false, "what waited was media, and waits once")
+      case .discarded: break
+      }
+    }
+    require(peer.earlyCount == 0 || !peer.hasKeys && peer.state != .failed && peer.state != .closed, "nothing waits in vain")
+  }
+
   private mutating func collect() {
+    readEarly()
     var count = 0
     while let datagram = peer.popOutgoing() {
       count += 1
