@@ -85,7 +85,7 @@ let package = Package(
     room("Deck", "Client", "Ground", "JSON", "CCurl", "CLinux"),
     .executableTarget(
       name: "tapedeck",
-      dependencies: ["Ground", "JSON", "Recording", "Loop", "Control", "Replay", "Client", "CLinux"].map { .target(name: $0) },
+      dependencies: ["Ground", "JSON", "Codecs", "Recording", "Loop", "Control", "Replay", "Client", "CLinux"].map { .target(name: $0) },
       path: "Sources/tapedeck", exclude: ["README.md"], swiftSettings: strict),
     // What several suites make their inputs with.
     .target(name: "Seeded", path: "Tests/Seeded", swiftSettings: strict),
@@ -109,7 +109,7 @@ let package = Package(
       "Mux",
       "Seeded"),
     tests("ReplayTests", "Ground", "JSON", "RTP", "RTCP", "SDP", "SRTP", "Codecs", "Recording", "Replay"),
-    tests("ControlTests", "Ground", "JSON", "Recording", "Control"),
+    tests("ControlTests", "Ground", "JSON", "Codecs", "Recording", "Control"),
     tests("BrowserTests", "tapedeck"),
     tests("WHEPTests", "Ground", "WHEP"),
     tests("ClientTests", "Ground", "JSON", "Client"),

@@ -1,4 +1,5 @@
 import Client
+import Codecs
 import Control
 import Ground
 import JSON
@@ -48,6 +49,9 @@ struct ServeSettings {
     if let text = parsed.text("webrtc-listen") {
       recorder.webrtcListenIPs = try ServeSettings.addresses(text.split(separator: ",").map { String($0) }, "--webrtc-listen")
     }
+    if let text = parsed.text("webrtc-codecs") {
+      recorder.webrtcCodecs = try ServeSettings.codecs(text.split(separator: ",").map { String($0) }, "--webrtc-codecs")
+    }
     if let value = parsed.text("announce-ip") { recorder.announceIP = value }
     if let value = parsed.integer("max-recordings") { recorder.maxRecordings = value }
     if let value = parsed.integer("threads") { recorder.threads = value }
@@ -57,7 +61,7 @@ struct ServeSettings {
 
   private static let fields = [
     "control", "controlGroup", "root", "portRange", "listenIp", "announceIp", "maxRecordings", "threads", "logLevel", "logFormat",
-    "listen", "listenInsecure", "tokens", "cors", "whip", "whep", "webrtcPort", "webrtcListen",
+    "listen", "listenInsecure", "tokens", "cors", "whip", "whep", "webrtcPort", "webrtcListen", "webrtcCodecs",
   ]
 
   /// How the control API is served.
@@ -146,9 +150,27 @@ struct ServeSettings {
         throw Invalid(message: "\(place): \(field.value.text()) is not an IP address or a list of them")
       }
       recorder.webrtcListenIPs = try ServeSettings.addresses(texts.compactMap { $0 }, place)
+    case "webrtcCodecs":
+      guard let texts = field.value.arrayValue?.map(\.stringValue), !texts.contains(nil) else {
+        throw Invalid(message: "\(place): \(field.value.text()) is not a list of codecs")
+      }
+      recorder.webrtcCodecs = try ServeSettings.codecs(texts.compactMap { $0 }, place)
     default: return false
     }
     return true
+  }
+
+  private static func codecs(_ names: [String], _ place: String) throws(Invalid) -> [Codec] {
+    var codecs: [Codec] = []
+    for name in names {
+      guard let codec = Codec(name: name) else {
+        throw Invalid(message: "\(place): \(name) is not one of \(Codec.received.map(\.rawValue).joined(separator: ", "))")
+      }
+      guard !codecs.contains(codec) else { throw Invalid(message: "\(place): \(name) is named twice") }
+      codecs.append(codec)
+    }
+    guard !codecs.isEmpty else { throw Invalid(message: "\(place): at least one codec is needed") }
+    return codecs
   }
 
   private static func addresses(_ texts: [String], _ place: String) throws(Invalid) -> [String] {

@@ -27,13 +27,14 @@ private let connected =
 
   @Test func anOfferIsSentAndTheAnswerPrinted() throws {
     let (sent, console) = try start([
-      "-r", "r", "-p", "ada=Ada", "--offer", "/offer", "--map", "0=ada", "--map", "a=b=bob", "--simulcast", "all", "--ice", "full",
+      "-r", "r", "-p", "ada=Ada", "--offer", "/offer", "--map", "0=ada", "--map", "a=b=bob", "--simulcast", "all", "--codecs", "VP8,opus",
+      "--ice", "full",
       "--listen-ip", "::1",
     ])
     #expect(
       sent
         == #"{"room":"r","source":{"type":"webrtc","offer":"v=0\r\ntheirs\r\n","participant":"ada","participants":{"0":"ada","a=b":"bob"},"#
-        + #""simulcast":"all","ice":"full","listenIp":"::1"},"participants":[{"id":"ada","name":"Ada"}]}"#)
+        + #""simulcast":"all","codecs":["VP8","opus"],"ice":"full","listenIp":"::1"},"participants":[{"id":"ada","name":"Ada"}]}"#)
     #expect(console.output == "v=0\r\nours\r\n")
     #expect(console.errors == "recording \(id), source s1\n")
   }

@@ -1,3 +1,4 @@
+import Codecs
 import Control
 import Ground
 import JSON
@@ -13,7 +14,7 @@ private func read(_ fields: String) throws -> SourceSpecification {
 @Suite struct WebRTCSourceTests {
   @Test func anOfferIsRead() throws {
     let source = try read(
-      #","offer":"v=0\r\n","participant":"ada","participants":{"0":"ada","stream-7":"bob"},"simulcast":"all","ice":"full","sharedPort":false,"listenIp":"::1""#
+      #","offer":"v=0\r\n","participant":"ada","participants":{"0":"ada","stream-7":"bob"},"simulcast":"all","codecs":["vp8","OPUS"],"ice":"full","sharedPort":false,"listenIp":"::1""#
     )
     let webrtc = try #require(source.webrtc)
     guard case .offer(let text) = webrtc.beginning else {
@@ -24,6 +25,7 @@ private func read(_ fields: String) throws -> SourceSpecification {
     #expect(webrtc.participant == "ada")
     #expect(webrtc.participants.map { "\($0.key)=\($0.participant)" } == ["0=ada", "stream-7=bob"])
     #expect(webrtc.simulcast == .all)
+    #expect(webrtc.codecs == [.vp8, .opus])
     #expect(webrtc.ice == .full && !webrtc.sharesPort)
     #expect(source.listenIP == "::1")
     #expect(source.tracks.isEmpty)
@@ -33,7 +35,7 @@ private func read(_ fields: String) throws -> SourceSpecification {
     let source = try read(#","offer":"v=0""#)
     let webrtc = try #require(source.webrtc)
     #expect(webrtc.participant == nil && webrtc.participants.isEmpty && webrtc.ice == nil && webrtc.sharesPort && source.listenIP == nil)
-    #expect(webrtc.simulcast == .highest)
+    #expect(webrtc.simulcast == .highest && webrtc.codecs == nil)
   }
 
   @Test(arguments: [
@@ -73,6 +75,10 @@ private func read(_ fields: String) throws -> SourceSpecification {
       (#","offer":"v=0","participants":{"0":7}"#, "source.participants.0", "a number was given, but a string is needed"),
       (#","offer":"v=0","participants":{"0":""}"#, "source.participants.0", "a participant's id has 1 to 256 characters, not 0"),
       (#","offer":"v=0","participants":{"":"a"}"#, "source.participants", "a MID or media stream id has 1 to 256 characters, not 0"),
+      (#","offer":"v=0","codecs":[]"#, "source.codecs", "it has 0 items, but at least 1 is needed"),
+      (#","offer":"v=0","codecs":["opus","Opus"]"#, "source.codecs[1]", "opus is named twice"),
+      (#","offer":"v=0","codecs":[8]"#, "source.codecs[0]", "a number was given, but a string is needed"),
+      (#","makeOffer":{"video":true},"codecs":["opus"]"#, "source.codecs", "none of them is for video, which makeOffer asks for"),
       (#","offer":"v=0","simulcast":"best""#, "source.simulcast", "\"best\" is not known; allowed is highest, all or off"),
       (#","offer":"v=0","ice":"none""#, "source.ice", "\"none\" is not known; allowed is lite or full"),
       (#","offer":"v=0","listenIp":"here""#, "source.listenIp", "\"here\" is not a literal IPv4 or IPv6 address"),
@@ -91,12 +97,12 @@ private func read(_ fields: String) throws -> SourceSpecification {
     #expect(error?.message == "source.\(field): only an rtp source has this field, and this one is of type webrtc")
   }
 
-  @Test(arguments: ["offer", "makeOffer", "participant", "participants", "simulcast", "ice", "sharedPort"])
+  @Test(arguments: ["offer", "makeOffer", "participant", "participants", "simulcast", "codecs", "ice", "sharedPort"])
   func whatOnlyWebRTCHasIsRefusedByName(field: String) throws {
     let text = #"{"type":"rtp","tracks":[{"participant":"a","codec":"opus","payloadType":111}],"\#(field)":null}"#
     let json = try JSONValue(parsing: Array(text.utf8))
     let error = #expect(throws: ControlError.self) { try SourceSpecification(json: json) }
-    let owners = ["makeOffer", "participant", "participants"].contains(field) ? "webrtc or whep" : "webrtc"
+    let owners = ["makeOffer", "participant", "participants", "codecs"].contains(field) ? "webrtc or whep" : "webrtc"
     #expect(error?.message == "\(field): only a \(owners) source has this field, and this one is of type rtp")
   }
 

@@ -56,6 +56,9 @@ package enum TapedeckGrammar {
         "map", "KEY=ID", .text, "With --offer, --make-offer or --whep: whose a MID or media stream id is", repeatable: true),
       .value(
         "simulcast", "LAYERS", .choice(["highest", "all", "off"]), "With --offer or --make-offer: the layers to record", default: "highest"),
+      .value(
+        "codecs", "NAME[,NAME]...", .text, "With --offer, --make-offer or --whep: the codecs to agree on, most wanted first",
+        default: "the daemon's"),
       .value("ice", "MODE", .choice(["lite", "full"]), "With --offer or --make-offer: how ICE is done", default: "what the peer needs"),
       .value("participant", "ID[=NAME]", .text, "A participant and the name to show", short: "p", default: "main", repeatable: true),
       .value("listen-ip", "IP", .ip, "The address to bind", default: "the daemon's"),
@@ -187,6 +190,9 @@ package enum TapedeckGrammar {
       .value(
         "webrtc-listen", "IP[,IP]...", .text, "Where --webrtc-port binds", environment: "TAPEDECK_WEBRTC_LISTEN",
         default: "--listen-ip"),
+      .value(
+        "webrtc-codecs", "NAME[,NAME]...", .text, "The codecs to agree on with WebRTC peers, most wanted first",
+        environment: "TAPEDECK_WEBRTC_CODECS", default: "all that can be recorded"),
       .value(
         "control-group", "GROUP", .text, "The group that may use the control socket", environment: "TAPEDECK_CONTROL_GROUP"),
       .value(

@@ -1,16 +1,18 @@
+import Codecs
 import Ground
 import JSON
 import Recording
 
 extension WebRTCSpecification {
   /// The fields of a `webrtc` source beside `type` and `listenIp`.
-  static let fields = ["offer", "makeOffer", "participant", "participants", "simulcast", "ice", "sharedPort"]
+  static let fields = ["offer", "makeOffer", "participant", "participants", "simulcast", "codecs", "ice", "sharedPort"]
   /// The most characters of a session description or of a fragment of one; browsers' offers for a large room have some tens of thousands.
   static let textLimit = 262_144
 
   init(_ fields: FieldReader) throws(ControlError) {
     let offer = try fields.string("offer", length: 1...WebRTCSpecification.textLimit)
-    let wanted = try WebRTCSpecification.wanted(fields)
+    let codecs = try WebRTCSpecification.codecs(fields)
+    let wanted = try WebRTCSpecification.wanted(fields, codecs)
     switch (offer, wanted) {
     case (let offer?, nil): self.init(.offer(offer))
     case (nil, let wanted?):
@@ -23,8 +25,24 @@ extension WebRTCSpecification {
     participant = try fields.string("participant", length: 1...256)
     participants = try WebRTCSpecification.participants(fields)
     simulcast = try fields.choice("simulcast", Simulcast.self) ?? simulcast
+    self.codecs = codecs
     ice = try fields.choice("ice", ICEMode.self)
     sharesPort = try fields.bool("sharedPort") ?? sharesPort
+  }
+
+  /// The codecs to agree on, the most wanted first; nil where it was not given.
+  static func codecs(_ fields: FieldReader) throws(ControlError) -> [Codec]? {
+    guard let items = try fields.array("codecs", count: 1...Codec.received.count) else { return nil }
+    var codecs: [Codec] = []
+    for item in items {
+      guard let name = item.value.stringValue else { throw .field(item.path, "\(item.value.typeName) was given, but a string is needed") }
+      guard let codec = Codec(name: name) else {
+        throw .field(item.path, "\(Shown.value(item.value)) is not known; allowed is \(Shown.either(Codec.received.map(\.rawValue)))")
+      }
+      guard !codecs.contains(codec) else { throw .field(item.path, "\(codec.rawValue) is named twice") }
+      codecs.append(codec)
+    }
+    return codecs
   }
 
   static func participants(_ owner: FieldReader) throws(ControlError) -> [(key: String, participant: String)] {

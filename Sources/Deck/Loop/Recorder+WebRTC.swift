@@ -71,6 +71,7 @@ extension Recorder {
       throw ControlError(.internal, WebRTCSession.text(error))
     }
     var configuration = Negotiator.Configuration()
+    configuration.codecs = webrtc.codecs ?? self.configuration.webrtcCodecs
     configuration.acceptsSimulcast = webrtc.simulcast != .off
     configuration.sessionID = String(Identifiers.random64() >> 1)
     let negotiator = Negotiator(configuration, local: WebRTCSession.local(peer, isLite: ice.mode == .lite, identity: identity))

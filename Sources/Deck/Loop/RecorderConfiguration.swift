@@ -1,3 +1,4 @@
+package import Codecs
 import Ground
 
 /// How a node records.
@@ -14,6 +15,8 @@ package struct RecorderConfiguration: Sendable {
   package var webrtcPorts: PortRange?
   /// The addresses of the shared ports; empty: `listenIP`.
   package var webrtcListenIPs: [String] = []
+  /// What WebRTC peers are agreed with on, the most wanted first, unless a source says otherwise.
+  package var webrtcCodecs = Codec.received
   /// Recordings at once; nil: no limit.
   package var maxRecordings: Int? = 1000
   /// Media loops; nil: one per core.

@@ -143,6 +143,8 @@ package struct WebRTCSpecification: Sendable {
   /// Participants by MID, or by the media stream's id (msid).
   package var participants: [(key: String, participant: String)] = []
   package var simulcast = Simulcast.highest
+  /// What is agreed on, the most wanted first; nil: what the node says. A kind without a codec is not received.
+  package var codecs: [Codec]?
   /// Nil: lite for a peer that offers and is not lite itself, else full.
   package var ice: ICEMode?
   /// Whether the node's shared port is used, where there is one. A source that must not share has a port of its own.

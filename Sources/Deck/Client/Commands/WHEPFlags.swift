@@ -21,6 +21,7 @@ enum WHEPFlags {
       fields.append(JSONField("makeOffer", ["audio": .bool(kinds != "video"), "video": .bool(kinds != "audio")]))
     }
     try WebRTCFlags.addParticipants(&fields, parsed, participants)
+    WebRTCFlags.addCodecs(&fields, parsed)
     StartSpecification.add(&fields, "listenIp", parsed.text("listen-ip").map { .string($0) })
     return .object(fields)
   }

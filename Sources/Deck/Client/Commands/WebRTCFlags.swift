@@ -3,7 +3,7 @@ import JSON
 /// The `webrtc` source of a start (control-api.md, Start) from the flags of `start`.
 enum WebRTCFlags {
   /// The flags that only such a source has, beside the two that make it one.
-  static let details = ["receive", "map", "simulcast", "ice"]
+  static let details = ["receive", "map", "simulcast", "codecs", "ice"]
   static let plainRTP = [
     "audio", "video", "track", "port", "remote", "remote-rtcp-port", "bundle", "rtcp-mux", "srtp-suite", "srtp-key-file", "srtp-rtcp",
   ]
@@ -25,9 +25,16 @@ enum WebRTCFlags {
     }
     try addParticipants(&fields, parsed, participants)
     StartSpecification.add(&fields, "simulcast", parsed.text("simulcast").map { .string($0) })
+    addCodecs(&fields, parsed)
     StartSpecification.add(&fields, "ice", parsed.text("ice").map { .string($0) })
     StartSpecification.add(&fields, "listenIp", parsed.text("listen-ip").map { .string($0) })
     return .object(fields)
+  }
+
+  /// Whether a codec is one, the daemon knows.
+  static func addCodecs(_ fields: inout [JSONField], _ parsed: ParsedCommand) {
+    guard let text = parsed.text("codecs") else { return }
+    fields.append(JSONField("codecs", .array(text.split(separator: ",", omittingEmptySubsequences: false).map { .string(String($0)) })))
   }
 
   /// Whose the peer's streams are.
