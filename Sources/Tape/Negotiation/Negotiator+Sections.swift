@@ -41,24 +41,39 @@ extension Negotiator {
     }
   }
 
+  /// What a section is received in: of the codecs that we know, the one that we want most.
   func agreeCodec(_ media: MediaDescription) -> AgreedCodec? {
-    let maps = media.attributes.rtpMaps
-    let parameters = media.attributes.formatParameters
     for codec in configuration.codecs where codec.kind.rawValue == media.kind {
       for format in media.formats {
-        guard let map = maps.first(where: { "\($0.payloadType)" == format }), Codec(name: map.encoding) == codec,
-          map.clockRate == UInt32(codec.clockRate.hertz)
-        else { continue }
-        let rtx = maps.first { other in
-          other.encoding.lowercased() == "rtx"
-            && parameters.first { $0.format == "\(other.payloadType)" }?["apt"] == format
-        }
-        return AgreedCodec(
-          codec: codec, payloadType: map.payloadType, rtx: rtx?.payloadType, channels: map.channels ?? 1,
-          parameters: parameters.first { $0.format == format }?.text, feedback: Negotiator.feedback(media, format))
+        if let found = Negotiator.described(codec, format, media) { return found }
       }
     }
     return nil
+  }
+
+  /// Of what we offered, what the answer names first: that is what its side means to send.
+  func agreeOffered(_ media: MediaDescription, _ offered: [AgreedCodec]) -> (offered: AgreedCodec, answered: AgreedCodec)? {
+    for format in media.formats {
+      for wish in offered {
+        if let found = Negotiator.described(wish.codec, format, media) { return (wish, found) }
+      }
+    }
+    return nil
+  }
+
+  /// A format of a section, where it is that codec.
+  private static func described(_ codec: Codec, _ format: String, _ media: MediaDescription) -> AgreedCodec? {
+    let maps = media.attributes.rtpMaps
+    let parameters = media.attributes.formatParameters
+    guard let map = maps.first(where: { "\($0.payloadType)" == format }), Codec(name: map.encoding) == codec,
+      map.clockRate == UInt32(codec.clockRate.hertz)
+    else { return nil }
+    let rtx = maps.first { other in
+      other.encoding.lowercased() == "rtx" && parameters.first { $0.format == "\(other.payloadType)" }?["apt"] == format
+    }
+    return AgreedCodec(
+      codec: codec, payloadType: map.payloadType, rtx: rtx?.payloadType, channels: map.channels ?? 1,
+      parameters: parameters.first { $0.format == format }?.text, feedback: Negotiator.feedback(media, format))
   }
 
   private static func feedback(_ media: MediaDescription, _ format: String) -> FeedbackKinds {

@@ -25,7 +25,9 @@ extension Negotiator {
         description.media.append(rejected(sections[index], offer?.media[index]))
         continue
       }
-      description.media.append(section(sections[index], codec, offer?.media[index], setup, direction, withCandidates: isFirst))
+      // An answer names what was agreed on, an offer all that may be.
+      let codecs = offer == nil && hasOffered && remote == nil && offered.indices.contains(index) ? offered[index] : [codec]
+      description.media.append(section(sections[index], codecs, offer?.media[index], setup, direction, withCandidates: isFirst))
       isFirst = false
     }
     return description
@@ -38,12 +40,12 @@ extension Negotiator {
   }
 
   private func section(
-    _ section: AgreedSection, _ codec: AgreedCodec, _ offered: MediaDescription?, _ setup: Setup, _ direction: Direction,
+    _ section: AgreedSection, _ codecs: [AgreedCodec], _ offered: MediaDescription?, _ setup: Setup, _ direction: Direction,
     withCandidates: Bool
   ) -> MediaDescription {
     var media = MediaDescription(
       kind: section.kind, port: local.port, transport: offered?.transport ?? "UDP/TLS/RTP/SAVPF",
-      formats: [codec.payloadType.description] + (codec.rtx.map { [$0.description] } ?? []), connections: [local.address])
+      formats: codecs.flatMap { [$0.payloadType.description] + ($0.rtx.map { [$0.description] } ?? []) }, connections: [local.address])
     func add(_ name: String, _ value: String? = nil) { media.attributes.append(.other(name: name, value: value)) }
     add("ice-ufrag", local.ufrag)
     add("ice-pwd", local.password)
@@ -56,7 +58,7 @@ extension Negotiator {
     media.attributes.append(.direction(section.isReceiving ? direction : .inactive))
     media.attributes.append(.rtcpMux)
     if offered?.attributes.values(of: "rtcp-rsize").first != nil || offered == nil { add("rtcp-rsize") }
-    describe(codec, into: &media)
+    for codec in codecs { describe(codec, into: &media) }
     if !section.rids.isEmpty {
       for id in section.rids { media.attributes.append(.rid(RestrictionID(id: id, direction: .receive))) }
       add("simulcast", "recv " + section.rids.joined(separator: ";"))

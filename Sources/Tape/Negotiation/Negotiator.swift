@@ -29,6 +29,8 @@ package struct Negotiator: Sendable {
   /// Our part in the DTLS handshake, once agreed.
   package private(set) var setup: Setup?
   private(set) var version = 0
+  /// What each section of our own offer offered, the most wanted first.
+  private(set) var offered: [[AgreedCodec]] = []
   /// An offer of ours waits for its answer.
   package private(set) var hasOffered = false
 
@@ -142,30 +144,41 @@ package struct Negotiator: Sendable {
   /// Offers to receive one section of each kind in `kinds`; the answer goes to `accept`.
   package mutating func offer(_ kinds: [MediaKind]) -> String {
     if sections.isEmpty {
-      for (index, kind) in kinds.enumerated() { sections.append(wish(kind, mid: "\(index)")) }
+      for (index, kind) in kinds.enumerated() {
+        let codecs = wishes(kind)
+        offered.append(codecs)
+        sections.append(wish(kind, codecs.first, mid: "\(index)"))
+      }
     }
     hasOffered = true
     version += 1
     return describe(nil, as: .actpass, direction: .receiveOnly).text
   }
 
-  /// What is offered: the preferred codec, with all feedback.
-  private func wish(_ kind: MediaKind, mid: String) -> AgreedSection {
+  /// What is offered of a kind: every codec, the most wanted first, with all feedback. The payload types are those that browsers use.
+  private func wishes(_ kind: MediaKind) -> [AgreedCodec] {
+    configuration.codecs.filter { $0.kind == kind }.prefix(7).enumerated().map { index, codec in
+      switch kind {
+      case .audio:
+        let isOpus = codec == .opus
+        return AgreedCodec(
+          codec: codec, payloadType: PayloadType(UInt8(111 + index)), rtx: nil, channels: isOpus ? 2 : 1,
+          parameters: isOpus ? "minptime=10;useinbandfec=1" : nil, feedback: [.transportCC])
+      case .video:
+        return AgreedCodec(
+          codec: codec, payloadType: PayloadType(UInt8(96 + 2 * index)), rtx: PayloadType(UInt8(97 + 2 * index)), channels: 1,
+          parameters: nil, feedback: [.nack, .pli, .fir, .transportCC])
+      }
+    }
+  }
+
+  private func wish(_ kind: MediaKind, _ codec: AgreedCodec?, mid: String) -> AgreedSection {
     var section = AgreedSection(mid: mid, kind: kind.rawValue)
     section.isReceiving = true
-    guard let codec = configuration.codecs.first(where: { $0.kind == kind }) else { return section }
+    section.codec = codec
+    guard codec != nil else { return section }
     section.extensions = [.mid: 1, .absoluteSendTime: 2, .transportSequenceNumber: 3, .absoluteCaptureTime: 4]
-    switch kind {
-    case .audio:
-      section.extensions[.audioLevel] = 5
-      section.codec = AgreedCodec(
-        codec: codec, payloadType: PayloadType(111), rtx: nil, channels: 2, parameters: "minptime=10;useinbandfec=1",
-        feedback: [.transportCC])
-    case .video:
-      section.codec = AgreedCodec(
-        codec: codec, payloadType: PayloadType(96), rtx: PayloadType(97), channels: 1, parameters: nil,
-        feedback: [.nack, .pli, .fir, .transportCC])
-    }
+    if kind == .audio { section.extensions[.audioLevel] = 5 }
     return section
   }
 
@@ -191,13 +204,14 @@ package struct Negotiator: Sendable {
       if let mid = media.attributes.mid, mid != sections[index].mid {
         throw .conflict(section: index, reason: "a=mid:\(mid) answers \(sections[index].mid)")
       }
-      guard taken.contains(index), media.attributes.hasRTCPMux, let offered = sections[index].codec else {
+      guard taken.contains(index), media.attributes.hasRTCPMux, sections[index].codec != nil else {
         agreed[index].codec = nil
         continue
       }
-      guard var codec = agreeCodec(media), codec.codec == offered.codec else {
+      guard let (offered, answered) = agreeOffered(media, offered.indices.contains(index) ? offered[index] : []) else {
         throw .conflict(section: index, reason: "the answer has no codec that was offered")
       }
+      var codec = answered
       codec.feedback.formIntersection(offered.feedback.union(.remb))
       agreed[index].codec = codec
       let direction = answer.direction(of: media)
