@@ -59,6 +59,14 @@ private func key(_ bytes: Int) -> String { String(repeating: "AAAA", count: byte
     #expect(got.limits.departureTimeoutSeconds == 2.5)
   }
 
+  @Test func redundancyIsRead() throws {
+    let text = track(#""ssrc":1,"red":{"payloadType":63,"rtx":{"payloadType":97},"ulpfec":{"payloadType":120}}"#)
+    let got = try RecordingSpecification(json: JSONValue(parsing: Array(text.utf8))).source.tracks[0]
+    #expect(got.red == REDSpecification(payloadType: PayloadType(63), rtx: PayloadType(97), ulpfec: PayloadType(120)))
+    #expect([63, 111, 120].allSatisfy { got.carries(PayloadType($0)) } && got.repairs(PayloadType(97)))
+    #expect(!got.carries(PayloadType(97)) && !got.repairs(PayloadType(63)))
+  }
+
   @Test func theLeastHasDefaults() throws {
     let got = try RecordingSpecification(json: JSONValue(parsing: Array(smallStart.utf8)))
     #expect(got.metadata == [:])
@@ -263,6 +271,16 @@ private let badStarts: [(String, String, String)] = [
   (track(#""remote":{"ip":"::1","port":1}"#), "source.tracks[0].remote", "with bundle true all tracks share the source's remote"),
   (track(#""payloadtype":1"#), "source.tracks[0].payloadtype", "there is no such field; did you mean payloadType?"),
   (track(#""rtx":{"ssrc":1}"#), "source.tracks[0].rtx.payloadType", "this field is required: 0 to 127"),
+  (track(#""red":{}"#), "source.tracks[0].red.payloadType", "this field is required: 0 to 127"),
+  (track(#""red":{"payloadType":111}"#), "source.tracks[0].red.payloadType", "111 is already the track's payloadType"),
+  (
+    track(#""rtx":{"payloadType":97},"red":{"payloadType":63,"rtx":{"payloadType":97}}"#), "source.tracks[0].red.rtx.payloadType",
+    "97 is already the track's rtx.payloadType"
+  ),
+  (
+    track(#""red":{"payloadType":96}"#, also: #",{"participant":"b","codec":"VP8","payloadType":96}"#), "source.tracks[0].red.payloadType",
+    "96 is also a payload type of source.tracks[1], on the same port; give both an ssrc to tell them apart"
+  ),
   (track(#""rtx":{"payloadType":111}"#), "source.tracks[0].rtx.payloadType", "111 is already the payload type of the media it repeats"),
   (track(#""ssrc":2"#, also: ",\(vp8)"), "source.tracks[1].ssrc", "2 is already given as source.tracks[0].ssrc"),
   (

@@ -40,6 +40,30 @@ extension FuzzTarget {
     return out
   }
 
+  static let red = FuzzTarget(name: "red", maximumBytes: 512, seeds: { $0.payloads(63, longest: 200) }) { bytes in
+    let fields = RTPHeaderFields(
+      payloadType: PayloadType(63), sequenceNumber: SequenceNumber(1), timestamp: RTPTimestamp(5), ssrc: SSRC(1))
+    let datagram = fields.packet(payload: bytes)
+    guard let packet = try? RTPPacket(parsing: datagram.span), let blocks = try? RTPRedundancy(parsing: packet, in: datagram.span) else {
+      return
+    }
+    var end = packet.payloadStart + blocks.redundantCount * 4 + 1
+    for index in 0..<blocks.redundantCount {
+      let block = blocks.block(index, in: datagram.span)
+      require(block.range.lowerBound == end && block.age < 1 << 14 && block.range.count < 1 << 10, "blocks lie behind each other")
+      end = block.range.upperBound
+      var written: [UInt8] = []
+      blocks.writePacket(repeatedBy: block, of: packet, in: datagram.span, number: SequenceNumber(0), into: &written)
+      guard let again = try? RTPPacket(parsing: written.span) else { fatalError("what was written is not read") }
+      require(again.payloadCount == block.range.count && again.payloadType == block.payloadType, "a block is a packet's payload")
+    }
+    require(blocks.primary == end..<packet.payloadEnd, "the rest is the primary block")
+    var written: [UInt8] = []
+    blocks.writePrimary(of: packet, in: datagram.span, into: &written)
+    guard let bare = try? RTPPacket(parsing: written.span) else { fatalError("what was written is not read") }
+    require(bare.payloadCount == blocks.primary.count && bare.sequenceNumber == packet.sequenceNumber, "the primary block alone")
+  }
+
   static let rtcp = FuzzTarget(name: "rtcp", maximumBytes: 1024, seeds: { $0.rtcp() }) { bytes in
     var reader = RTCPReader()
     var told = 0

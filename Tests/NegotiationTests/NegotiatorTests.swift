@@ -88,6 +88,10 @@ import Testing
     // The sender turns the pictures itself where orientation is not agreed on.
     #expect(video.extensions[.videoOrientation] == nil)
     #expect(answer.media[1].formats == ["96", "97"])
+    #expect(audio.codec?.red == PayloadType(63) && audio.codec?.prefersRED == false)
+    #expect(answer.media[0].formats == ["111", "63"])
+    #expect(answer.media[0].attributes.formatParameters.first { $0.format == "63" }?.text == "111/111")
+    #expect(video.codec?.red == nil)
     #expect(negotiator.extensions[.mid] == 4)
     #expect(negotiator.extensions[.repairedStreamID] == 11)
     let remote = try #require(negotiator.remote)
@@ -98,6 +102,22 @@ import Testing
     #expect(remote.fingerprints.count == 1)
     #expect(remote.fingerprints[0].algorithm == "sha-256")
     #expect(remote.fingerprints[0].digest.prefix(3) == [0xd8, 0x8a, 0x69])
+  }
+
+  /// Redundancy is received in the place that its sender gives it, and only around the codec that is received.
+  @Test func redundancyIsTakenAsItIsOffered() throws {
+    var negotiator = NegotiatorTests.negotiator()
+    let preferred = Offers.chromium.replacing("SAVPF 111 63", with: "SAVPF 63 111")
+    let answer = try answer(preferred, &negotiator)
+    #expect(answer.media[0].formats == ["63", "111"])
+    #expect(answer.media[0].attributes.rtpMaps.first { $0.payloadType == PayloadType(63) }?.encoding == "red")
+    #expect(negotiator.sections[0].codec?.payloadType == PayloadType(111))
+    for other in ["fmtp:63 111/0", "fmtp:63 111", "fmtp:62 111/111"] {
+      var plain = NegotiatorTests.negotiator()
+      let told = try self.answer(Offers.chromium.replacing("fmtp:63 111/111", with: other), &plain)
+      #expect(told.media[0].formats == ["111"])
+      #expect(plain.sections[0].codec?.red == nil)
+    }
   }
 
   @Test func simulcastIsTakenWithAllItsLayers() throws {

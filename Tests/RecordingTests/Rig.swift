@@ -254,7 +254,9 @@ final class Rig {
       Issue.record("\(track.id): \(counters), pending \(track.packetsPending)", sourceLocation: location)
     }
     for (index, source) in snapshot.sources.enumerated() {
-      let packets = snapshot.tracks.filter { $0.source == index }.reduce(0) { $0 + $1.counters.packetsReceived }
+      let packets = snapshot.tracks.filter { $0.source == index }.reduce(0) {
+        $0 + $1.counters.packetsReceived - $1.counters.packetsFromRedundancy
+      }
       let discarded = source.discarded.reduce(0) { $0 + $1.count }
       guard
         source.datagramsReceived != packets + discarded + source.rtcpDatagrams + source.transportDatagrams + UInt64(source.candidatePackets)

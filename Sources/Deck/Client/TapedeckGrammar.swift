@@ -34,7 +34,7 @@ package enum TapedeckGrammar {
     details: [
       "The answer comes when the sockets are bound: what is sent from then on is on tape.",
       "SPEC is a list of name=value pairs: participant, codec, pt, and if need be ssrc, kind, clock-rate, channels, port, remote (IP:PORT), "
-        + "rtx-pt and rtx-ssrc. --audio is Opus and --video is VP8 of the one --participant.",
+        + "rtx-pt, rtx-ssrc and red-pt. --audio is Opus and --video is VP8 of the one --participant.",
       "With --offer, a WebRTC peer's session description is taken and our answer printed; with --make-offer our offer is printed, and the "
         + "peer's answer goes to 'answer'. The recording's and the source's id are then said on standard error.",
       "With --whep, Tapedeck pulls from a WHEP server, and asks it again when it is lost. The command waits for the server's first word: a "

@@ -23,7 +23,7 @@ extension TrackSpecification {
   private init(_ value: JSONValue, at path: String, layout: PortLayout) throws(ControlError) {
     let fields = try FieldReader(
       value, at: path,
-      knowing: ["participant", "kind", "codec", "payloadType", "ssrc", "clockRate", "channels", "rtx", "port", "remote"])
+      knowing: ["participant", "kind", "codec", "payloadType", "ssrc", "clockRate", "channels", "rtx", "red", "port", "remote"])
     let participant = try fields.require(
       "participant", fields.string("participant", length: 1...256), "the id of the one who publishes it, 1 to 256 characters")
     let accepted = Shown.either(Codec.received.map { $0.rawValue })
@@ -47,6 +47,7 @@ extension TrackSpecification {
       let type = try rtx.require("payloadType", rtx.payloadType(), "0 to 127")
       self.rtx = RTXSpecification(payloadType: type, ssrc: try rtx.ssrc())
     }
+    if let red = try fields.object("red", knowing: ["payloadType", "rtx", "ulpfec"]) { self.red = try REDSpecification(red) }
     if layout.bundle {
       for field in ["port", "remote"] where fields.value(field) != nil {
         throw .field(fields.name(field), "with bundle true all tracks share the source's \(field)")
@@ -69,14 +70,29 @@ extension TrackSpecification {
       if let port = track.port, let owner = ports.updateValue("\(path)[\(i)]", forKey: port) {
         throw .field("\(path)[\(i)].port", "\(port) is already the port of \(owner)")
       }
-      if let rtx = track.rtx, rtx.payloadType == track.payloadType {
-        throw .field("\(path)[\(i)].rtx.payloadType", "\(rtx.payloadType) is already the payload type of the media it repeats")
-      }
+      try checkTypes(track, "\(path)[\(i)]")
     }
     guard onePort else { return }
     for (i, track) in tracks.enumerated() {
       for (j, other) in tracks[..<i].enumerated() {
         try checkPayloadTypes(track, "\(path)[\(i)]", other, "\(path)[\(j)]")
+      }
+    }
+  }
+
+  /// Refuses a payload type that would mean two things on one track.
+  private static func checkTypes(_ track: TrackSpecification, _ path: String) throws(ControlError) {
+    if let rtx = track.rtx, rtx.payloadType == track.payloadType {
+      throw .field("\(path).rtx.payloadType", "\(rtx.payloadType) is already the payload type of the media it repeats")
+    }
+    var owners = [track.payloadType: "payloadType"]
+    if let rtx = track.rtx { owners[rtx.payloadType] = "rtx.payloadType" }
+    let types = [
+      ("red.payloadType", track.red?.payloadType), ("red.rtx.payloadType", track.red?.rtx), ("red.ulpfec.payloadType", track.red?.ulpfec),
+    ]
+    for case (let field, let type?) in types {
+      if let owner = owners.updateValue(field, forKey: type) {
+        throw .field("\(path).\(field)", "\(type) is already the track's \(owner)")
       }
     }
   }
@@ -90,11 +106,27 @@ extension TrackSpecification {
     if a.payloadType == b.payloadType, a.ssrc == nil && b.ssrc == nil {
       throw clash("\(pathA).payloadType", a.payloadType, "\(pathB).payloadType")
     }
+    for (one, two, path, other) in [(a, b, pathA, pathB), (b, a, pathB, pathA)] {
+      guard let type = one.red?.payloadType, one.ssrc == nil, two.repairs(type) || (two.ssrc == nil && two.carries(type)) else { continue }
+      throw clash("\(path).red.payloadType", type, "a payload type of \(other)")
+    }
     if let rtx = a.rtx, rtx.payloadType == b.payloadType, b.ssrc == nil {
       throw clash("\(pathA).rtx.payloadType", rtx.payloadType, "\(pathB).payloadType")
     }
     if let rtx = b.rtx, rtx.payloadType == a.payloadType, a.ssrc == nil {
       throw clash("\(pathA).payloadType", a.payloadType, "\(pathB).rtx.payloadType")
+    }
+  }
+}
+
+extension REDSpecification {
+  fileprivate init(_ fields: FieldReader) throws(ControlError) {
+    self.init(payloadType: try fields.require("payloadType", fields.payloadType(), "0 to 127"))
+    if let rtx = try fields.object("rtx", knowing: ["payloadType"]) {
+      self.rtx = try rtx.require("payloadType", rtx.payloadType(), "0 to 127")
+    }
+    if let ulpfec = try fields.object("ulpfec", knowing: ["payloadType"]) {
+      self.ulpfec = try ulpfec.require("payloadType", ulpfec.payloadType(), "0 to 127")
     }
   }
 }

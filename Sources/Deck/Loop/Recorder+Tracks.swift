@@ -99,6 +99,14 @@ extension Recorder {
         ("rtx.payloadType", rtx.payloadType)
       } else if let rtx = other.rtx, rtx.payloadType == track.payloadType, track.ssrc == nil {
         ("payloadType", track.payloadType)
+      } else if let red = track.red, track.ssrc == nil,
+        other.repairs(red.payloadType) || (other.ssrc == nil && other.carries(red.payloadType))
+      {
+        ("red.payloadType", red.payloadType)
+      } else if let red = other.red, other.ssrc == nil,
+        track.repairs(red.payloadType) || (track.ssrc == nil && track.carries(red.payloadType))
+      {
+        ("payloadType", red.payloadType)
       } else {
         nil
       }

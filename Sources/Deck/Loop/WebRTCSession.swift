@@ -123,6 +123,7 @@ final class WebRTCSession: @unchecked Sendable {
       var track = TrackSpecification(
         participant: participant, codec: codec.codec, payloadType: codec.payloadType,
         channels: codec.codec.kind == .audio ? min(2, max(1, codec.channels)) : 1)
+      track.red = codec.red.map { REDSpecification(payloadType: $0) }
       if let rtx = codec.rtx, codec.feedback.contains(.nack) { track.rtx = RTXSpecification(payloadType: rtx) }
       return track
     }
@@ -133,6 +134,7 @@ final class WebRTCSession: @unchecked Sendable {
     var told = SessionSection(
       mid: section.mid, payloadType: codec.payloadType, rtx: codec.rtx, rids: section.rids,
       streams: section.streams.map { ($0.ssrc, $0.rtx) }, tracks: tracks)
+    told.red = codec.red
     told.usesFIR = codec.feedback.contains(.fir) && !codec.feedback.contains(.pli)
     return told
   }

@@ -65,6 +65,7 @@ extension CaptureDescription {
           // A track that changes its SSRC is found by its payload type.
           ssrc: track.ssrcs.count == 1 ? track.ssrcs[0] : nil, channels: track.format.channels ?? 2)
         told.rtx = track.retransmission
+        told.red = track.redundancy
         told.port = isBundled ? nil : track.flow.destination.port
         return told
       })

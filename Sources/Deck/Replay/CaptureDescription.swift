@@ -28,6 +28,8 @@ package struct CaptureDescription: Sendable {
     package var ssrcs: [SSRC]
     /// The retransmissions of this track, where the capture has them.
     package var retransmission: RTXSpecification?
+    /// Redundancy around this track's payloads, where its streams are sent so.
+    package var redundancy: REDSpecification?
     package var mid: String?
     /// Where it comes from (of the first SSRC) and goes to.
     package var flow: Flow
@@ -58,6 +60,8 @@ package struct CaptureDescription: Sendable {
     package var ssrc: SSRC
     package var payloadType: PayloadType
     package var format: PayloadFormat
+    /// What comes wrapped in it, where the format is redundancy (RFC 2198).
+    package var wrapped: PayloadFormat? = nil
     package var role: Role
     package var packets: Int
     /// False for an encrypted stream that no key opens: its headers can be read, its payloads cannot.
@@ -171,7 +175,16 @@ package struct CaptureDescription: Sendable {
         flow: evidence.flow, ssrc: evidence.ssrc, payloadType: payloadType, format: format, role: .auxiliary,
         packets: evidence.packets, isReadable: isReadable, key: evidence.key, firstPacket: evidence.firstTime,
         lastPacket: evidence.lastTime)
+      let port = evidence.flow.destination.port
+      let wrapping = evidence.payloadTypes.keys.sorted { $0.value < $1.value }.first { [hints] in hints.wrapped(in: $0, to: port) != nil }
+      let inner = wrapping.flatMap { hints.wrapped(in: $0, to: port) }
+      stream.wrapped = inner?.format
       stream.role = role(of: stream, evidence, in: survey)
+      if let wrapping, let inner, case .media(let track) = stream.role {
+        tracks[track].redundancy = hints.redundancy(wrapping, to: port)
+        tracks[track].payloadType = inner.payloadType
+        tracks[track].format = inner.format
+      }
       streams.append(stream)
       kept.append(evidence)
     }
@@ -199,7 +212,8 @@ package struct CaptureDescription: Sendable {
     let cname = cnames[stream.ssrc] ?? told?.cname
     let tolerance = TimeSpan.milliseconds(200)
     for (i, track) in tracks.enumerated() {
-      guard track.payloadType == stream.payloadType, track.format == stream.format, Way(track.flow) == Way(stream.flow),
+      guard (track.redundancy?.payloadType ?? track.payloadType) == stream.payloadType, track.format == stream.wrapped ?? stream.format,
+        Way(track.flow) == Way(stream.flow),
         stream.firstPacket - track.lastPacket > -tolerance
       else { continue }
       if let before = self.cname(of: track, cnames), let cname, before != cname { continue }
@@ -223,7 +237,9 @@ package struct CaptureDescription: Sendable {
     {
       return index
     }
-    let candidates = tracks.indices.filter { tracks[$0].payloadType == stream.format.repaired && tracks[$0].flow == stream.flow }
+    let candidates = tracks.indices.filter {
+      (tracks[$0].redundancy?.payloadType ?? tracks[$0].payloadType) == stream.format.repaired && tracks[$0].flow == stream.flow
+    }
     return candidates.count == 1 ? candidates[0] : nil
   }
 

@@ -40,6 +40,27 @@ package struct CaptureHints: Sendable {
     formats[FormatKey(port: ports.contains(port) ? port : nil, payloadType: payloadType)]
   }
 
+  /// What comes wrapped in a payload type of redundancy: the one format that goes on tape and runs by the same clock; nil where there is
+  /// none, or more than one.
+  package func wrapped(in type: PayloadType, to port: UInt16) -> (payloadType: PayloadType, format: PayloadFormat)? {
+    guard let red = format(of: type, to: port), red.isWrapping else { return nil }
+    let fitting = types(to: port).filter { $0.format.codec != nil && $0.format.clockRate == red.clockRate }
+    return fitting.count == 1 ? fitting[0] : nil
+  }
+
+  /// All that a track's payload type of redundancy brings with it.
+  package func redundancy(_ type: PayloadType, to port: UInt16) -> REDSpecification {
+    let all = types(to: port)
+    return REDSpecification(
+      payloadType: type, rtx: all.first { $0.format.isRetransmission && $0.format.repaired == type }?.payloadType,
+      ulpfec: all.first { $0.format.encoding.lowercased() == "ulpfec" }?.payloadType)
+  }
+
+  private func types(to port: UInt16) -> [(payloadType: PayloadType, format: PayloadFormat)] {
+    let key = ports.contains(port) ? port : nil
+    return formats.filter { $0.key.port == key }.map { ($0.key.payloadType, $0.value) }.sorted { $0.0.value < $1.0.value }
+  }
+
   private mutating func add(_ format: PayloadFormat, as payloadType: PayloadType, port: UInt16?) {
     if let port {
       formats[FormatKey(port: port, payloadType: payloadType)] = format

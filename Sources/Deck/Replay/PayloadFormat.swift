@@ -46,6 +46,8 @@ package struct PayloadFormat: Sendable, Hashable, CustomStringConvertible {
   /// The codec, where it is one that goes on tape from the wire.
   package var codec: Codec? { Codec(name: encoding) }
   package var isRetransmission: Bool { encoding.lowercased() == "rtx" }
+  /// Redundancy around payloads of another type (RFC 2198).
+  package var isWrapping: Bool { encoding.lowercased() == "red" }
 
   package var description: String {
     if let repaired { return "\(encoding)/\(repaired)" }

@@ -29,6 +29,8 @@ package struct StreamInspection: Sendable {
   /// Media in the packets where the codec is Opus and can be read; packets of which that cannot be told.
   package private(set) var opusDuration: TimeSpan?
   package private(set) var malformedPayloads = 0
+  /// Blocks that repeat what other packets carried (RFC 2198).
+  package private(set) var redundantBlocks = 0
 
   private var sequence = SequenceExtender()
   private var seen: Set<Int64> = []
@@ -53,7 +55,7 @@ package struct StreamInspection: Sendable {
     self.origin = origin
     reception = ReceptionStatistics(rate: stream.format.clockRate)
     guard stream.isReadable, case .media = stream.role else { return }
-    switch stream.format.codec {
+    switch (stream.wrapped ?? stream.format).codec {
     case .vp8: video = VideoInspection()
     case .opus: opusDuration = .zero
     default: break
@@ -135,6 +137,19 @@ package struct StreamInspection: Sendable {
 
   private mutating func readPayload(_ packet: RTPPacket, _ datagram: Span<UInt8>, _ number: Int64, _ ticks: Int64) {
     guard packet.payloadType == stream.payloadType else { return }
+    guard stream.format.isWrapping else { return readMedia(packet, datagram, number, ticks) }
+    guard let blocks = try? RTPRedundancy(parsing: packet, in: datagram) else {
+      malformedPayloads += 1
+      return
+    }
+    redundantBlocks += blocks.redundantCount
+    var bare = packet
+    bare.payloadStart = blocks.primary.lowerBound
+    bare.payloadEnd = blocks.primary.upperBound
+    readMedia(bare, datagram, number, ticks)
+  }
+
+  private mutating func readMedia(_ packet: RTPPacket, _ datagram: Span<UInt8>, _ number: Int64, _ ticks: Int64) {
     if opusDuration != nil {
       if let opus = try? OpusPacket(parsing: datagram.extracting(packet.payloadStart..<packet.payloadEnd)) {
         opusDuration = opusDuration! + opus.duration

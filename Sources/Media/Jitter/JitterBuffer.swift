@@ -113,6 +113,24 @@ package struct JitterBuffer: Sendable {
     return sequence >= reference && sequence - reference < JitterBuffer.lateness && timestampSeen(of: sequence) == nil
   }
 
+  /// What is known of a number.
+  package enum Standing: Sendable, Equatable {
+    /// Its packet came, with this timestamp.
+    case came(RTPTimestamp)
+    /// It is missing, and would still find its place.
+    case awaited
+    /// Given up, or too long ago to be remembered, or of no order that has begun.
+    case unknown
+  }
+
+  /// What is known of a number near those that come.
+  package func standing(of number: SequenceNumber) -> Standing {
+    guard let reference = expected ?? (head < waiting.count ? waiting[head].sequence : nil) else { return .unknown }
+    let sequence = extender.peek(number)
+    if let seen = timestampSeen(of: sequence) { return .came(seen) }
+    return sequence >= reference ? .awaited : .unknown
+  }
+
   // MARK: World
 
   /// Admits a packet; copies `datagram` into the pool's storage only where it must wait. After it, call `popReady` until nil. The

@@ -10,6 +10,8 @@ package enum PacketDiscard: Int, Sendable, CaseIterable {
   case strayed
   /// Padding without payload: uses up a number, carries nothing.
   case paddingOnly
+  /// Forward error correction that is not made use of (RFC 5109).
+  case forwardErrorCorrection
   /// The payload format's own header is broken, or the frame's.
   case malformedPayload
   /// Part of a frame of which another packet was lost.
@@ -47,8 +49,10 @@ package struct TrackCounters: Sendable, Equatable {
   package var packetsLost: UInt64 = 0
   /// Packets that came after one with a higher number.
   package var packetsReordered: UInt64 = 0
-  /// Packets among those received that had been missing and were sent again.
+  /// Packets among those received that had been missing and were sent again, or taken from redundancy.
   package var packetsRecovered: UInt64 = 0
+  /// Those among them that were taken from the redundancy of packets after them (RFC 2198): no datagram of their own brought them.
+  package var packetsFromRedundancy: UInt64 = 0
   /// Packets asked for again, each time counted.
   package var nackSent: UInt64 = 0
   /// Packets of frames that were given out.

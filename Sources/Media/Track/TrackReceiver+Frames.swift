@@ -48,6 +48,17 @@ extension TrackReceiver {
       counters.discard(.paddingOnly)
       return
     }
+    guard packet.payloadType != correctionType else {
+      counters.discard(.forwardErrorCorrection)
+      return
+    }
+    guard packet.payloadType != wrappingType else {
+      dropAssembly(.incompleteFrame, clock: &clock, pool: pool)
+      counters.discard(.malformedPayload)
+      missing.hasDropped = true
+      video.missing(packets: 1)
+      return
+    }
     let ticks: Int64
     if let observed = clock.observe(clockIndex, timestamp: packet.timestamp, arrival: arrival) {
       ticks = observed

@@ -57,6 +57,14 @@ package struct TrackReceiver: Sendable {
   /// The key frame is needed for upper temporal layers alone, which a sync frame heals as well.
   var needIsUpperLayers = false
 
+  /// Payload types that share the track's numbers: forward error correction, and wrapping that was not to be opened.
+  package var correctionType: PayloadType?
+  package var wrappingType: PayloadType?
+
+  /// The numbers of the last packets of sound that were padding; `nextPadding` is the oldest one's place once there are enough.
+  var paddingNumbers: [SequenceNumber] = []
+  var nextPadding = 0
+
   let deadline: TimeSpan
   var jitter: JitterBuffer
   var video: VideoDepacketizer
@@ -131,7 +139,11 @@ package struct TrackReceiver: Sendable {
     counters.bytesReceived += UInt64(datagram.count)
     lastPacketAt = arrival
     keyFrameRequest.packetArrived()
-    if isVideo, !video.isOpen, !seesKeyFrame { seesKeyFrame = video.beginsKeyFrame(packet, datagram) }
+    if isVideo {
+      if !video.isOpen, !seesKeyFrame { seesKeyFrame = video.beginsKeyFrame(packet, datagram) }
+    } else if packet.isPaddingOnly {
+      notePadding(packet.sequenceNumber)
+    }
     let admission = jitter.receive(packet.sequenceNumber, packet.timestamp, datagram: datagram, at: arrival, pool: pool)
     var isOfTheNumbering = true
     var mayRelease = true
@@ -161,14 +173,16 @@ package struct TrackReceiver: Sendable {
     return outputHead < outputs.count
   }
 
-  /// Takes in a packet that was sent again and restored (RFC 4588 §4). It says nothing of the path, so no report tells of it. Answers
-  /// false where its place was filled or given up already: then nothing has changed.
+  /// Takes in a packet that was sent again and restored (RFC 4588 §4), or taken `fromRedundancy`. It says nothing of the path, so no
+  /// report tells of it. Answers false where its place was filled or given up already: then nothing has changed.
   package mutating func receiveRestored(
-    _ packet: RTPPacket, datagram: Span<UInt8>, at arrival: Instant, clock: inout ParticipantClock, pool: BufferPool
+    _ packet: RTPPacket, datagram: Span<UInt8>, fromRedundancy: Bool = false, at arrival: Instant, clock: inout ParticipantClock,
+    pool: BufferPool
   ) -> Bool {
     guard jitter.awaits(packet.sequenceNumber) else { return false }
     counters.packetsReceived += 1
     counters.packetsRecovered += 1
+    if fromRedundancy { counters.packetsFromRedundancy += 1 }
     counters.bytesReceived += UInt64(datagram.count)
     lastPacketAt = arrival
     if isVideo, !video.isOpen, !seesKeyFrame { seesKeyFrame = video.beginsKeyFrame(packet, datagram) }
@@ -235,6 +249,9 @@ package struct TrackReceiver: Sendable {
     counters.bytesReceived += UInt64(bytes)
     counters.discard(cause, packets)
   }
+
+  /// A packet came wrapped: its datagram had so many bytes more than what was taken in.
+  package mutating func countWrapping(bytes: Int) { counters.bytesReceived += UInt64(max(0, bytes)) }
 
   /// A frame that was given out did not reach the file after all.
   package mutating func retract(packets: Int, cause: PacketDiscard) { counters.retract(packets: packets, cause: cause) }

@@ -55,6 +55,10 @@ package struct AgreedCodec: Sendable, Hashable {
   package var payloadType: PayloadType
   /// The payload type of retransmissions (RFC 4588).
   package var rtx: PayloadType?
+  /// The payload type of redundancy around the codec's payloads (RFC 2198): sound only. Whether it comes first in the descriptions: the
+  /// sender prefers it then.
+  package var red: PayloadType? = nil
+  package var prefersRED = false
   package var channels: Int
   /// The sender's `a=fmtp` parameters, where it has any.
   package var parameters: String?

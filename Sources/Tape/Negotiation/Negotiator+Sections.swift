@@ -71,9 +71,26 @@ extension Negotiator {
     let rtx = maps.first { other in
       other.encoding.lowercased() == "rtx" && parameters.first { $0.format == "\(other.payloadType)" }?["apt"] == format
     }
-    return AgreedCodec(
+    var agreed = AgreedCodec(
       codec: codec, payloadType: map.payloadType, rtx: rtx?.payloadType, channels: map.channels ?? 1,
       parameters: parameters.first { $0.format == format }?.text, feedback: Negotiator.feedback(media, format))
+    if codec.kind == .audio { agreeRedundancy(media, format, &agreed) }
+    return agreed
+  }
+
+  /// Redundancy is received where all its blocks are of the format that is (RFC 2198 §5), in the sender's order of preference. Around
+  /// pictures it would only carry forward error correction, and retransmissions serve better there.
+  private static func agreeRedundancy(_ media: MediaDescription, _ format: String, _ codec: inout AgreedCodec) {
+    for (place, other) in media.formats.enumerated() {
+      guard let map = media.attributes.rtpMaps.first(where: { "\($0.payloadType)" == other }), map.encoding.lowercased() == "red",
+        map.clockRate == UInt32(codec.codec.clockRate.hertz), map.channels ?? 1 == codec.channels
+      else { continue }
+      let blocks = media.attributes.formatParameters.first { $0.format == other }?.text.split(separator: "/")
+      guard let blocks, blocks.count > 1, blocks.allSatisfy({ $0 == format }) else { continue }
+      codec.red = map.payloadType
+      codec.prefersRED = place < media.formats.firstIndex(of: format) ?? 0
+      return
+    }
   }
 
   private static func feedback(_ media: MediaDescription, _ format: String) -> FeedbackKinds {

@@ -45,7 +45,7 @@ extension Negotiator {
   ) -> MediaDescription {
     var media = MediaDescription(
       kind: section.kind, port: local.port, transport: offered?.transport ?? "UDP/TLS/RTP/SAVPF",
-      formats: codecs.flatMap { [$0.payloadType.description] + ($0.rtx.map { [$0.description] } ?? []) }, connections: [local.address])
+      formats: codecs.flatMap(\.formats).map(\.description), connections: [local.address])
     func add(_ name: String, _ value: String? = nil) { media.attributes.append(.other(name: name, value: value)) }
     add("ice-ufrag", local.ufrag)
     add("ice-pwd", local.password)
@@ -86,9 +86,25 @@ extension Negotiator {
     for (kind, name) in feedback where codec.feedback.contains(kind) {
       media.attributes.append(.other(name: "rtcp-fb", value: "\(type) \(name)"))
     }
+    if let red = codec.red {
+      media.attributes.append(
+        .rtpMap(
+          RTPMap(
+            payloadType: red, encoding: "red", clockRate: UInt32(codec.codec.clockRate.hertz),
+            channels: codec.codec.kind == .audio ? codec.channels : nil)))
+      media.attributes.append(.formatParameters(FormatParameters(format: red.description, text: "\(type)/\(type)")))
+    }
     guard let rtx = codec.rtx else { return }
     media.attributes.append(
       .rtpMap(RTPMap(payloadType: rtx, encoding: "rtx", clockRate: UInt32(codec.codec.clockRate.hertz))))
     media.attributes.append(.formatParameters(FormatParameters(format: rtx.description, text: "apt=\(type)")))
+  }
+}
+
+extension AgreedCodec {
+  /// Its payload types, preferred first.
+  fileprivate var formats: [PayloadType] {
+    let wrapped = red.map { [$0] } ?? []
+    return (prefersRED ? wrapped + [payloadType] : [payloadType] + wrapped) + (rtx.map { [$0] } ?? [])
   }
 }

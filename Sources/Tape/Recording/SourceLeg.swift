@@ -110,7 +110,7 @@ final class SourceLeg {
 }
 
 /// One source of a recording. At any time, `datagramsReceived` is the sum of `discarded`, `rtcpDatagrams`, `transportDatagrams`, the
-/// packets received of its tracks and those that wait as candidates.
+/// packets received of its tracks but those taken from redundancy, and those that wait as candidates.
 final class TakeSource {
   let id: String
   var legs: [SourceLeg] = []

@@ -101,11 +101,21 @@ package struct TrackSpecification: Sendable {
   package var channels: Int
   /// Declared retransmission stream (RFC 4588): its packets make no track.
   package var rtx: RTXSpecification?
+  /// Payload types in which the track's payloads may come wrapped (RFC 2198).
+  package var red: REDSpecification?
   /// A fixed port (with `bundle: false`).
   package var port: UInt16?
   /// The track's own sender, where it differs from the source's (with `bundle: false`).
   package var remote: RemoteSpecification?
   package var kind: MediaKind { codec.kind }
+
+  /// Whether packets of that type carry the track's numbers: its payloads, bare or wrapped, or their forward error correction.
+  package func carries(_ type: PayloadType) -> Bool {
+    guard type != payloadType else { return true }
+    return red.map { type == $0.payloadType || type == $0.ulpfec } ?? false
+  }
+  /// Whether packets of that type repeat the track's.
+  package func repairs(_ type: PayloadType) -> Bool { rtx?.payloadType == type || (red?.rtx).map { $0 == type } ?? false }
 
   package init(participant: String, codec: Codec, payloadType: PayloadType, ssrc: SSRC? = nil, channels: Int = 2) {
     self.participant = participant
@@ -171,6 +181,20 @@ package struct WHEPSpecification: Sendable {
   package var shownURL: String {
     guard let end = url.firstIndex(where: { $0 == "?" || $0 == "#" }) else { return url }
     return url[..<end] + "?…"
+  }
+}
+
+/// Redundancy around a track's payloads, on the track's own SSRC (RFC 2198).
+package struct REDSpecification: Sendable, Equatable {
+  package var payloadType: PayloadType
+  /// Of retransmissions that repeat wrapped packets, where they have a type of their own.
+  package var rtx: PayloadType?
+  /// Of forward error correction in it or beside it (RFC 5109).
+  package var ulpfec: PayloadType?
+  package init(payloadType: PayloadType, rtx: PayloadType? = nil, ulpfec: PayloadType? = nil) {
+    self.payloadType = payloadType
+    self.rtx = rtx
+    self.ulpfec = ulpfec
   }
 }
 

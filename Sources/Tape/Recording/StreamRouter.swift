@@ -9,10 +9,14 @@ struct StreamRouter {
     var mid: String
     var payloadType: PayloadType
     var rtx: PayloadType?
+    /// Redundancy around the section's payloads.
+    var red: PayloadType?
     /// The tracks of the section: one, or one for each simulcast layer that is recorded apart.
     var outlets: [Outlet]
     /// The simulcast layers' ids in the order of the description; empty without simulcast.
     var rids: [String]
+
+    func carries(_ type: PayloadType) -> Bool { type == payloadType || red.map { $0 == type } ?? false }
   }
 
   /// A track, and which simulcast layer it takes; nil: any.
@@ -69,7 +73,7 @@ struct StreamRouter {
     let mid = packet.text(.mid, ids, in: datagram)
     guard let section = section(mid: mid, packet.payloadType) else { return .unknownPayloadType }
     let isRepair = section.rtx == packet.payloadType
-    guard isRepair || section.payloadType == packet.payloadType else { return .unknownPayloadType }
+    guard isRepair || section.carries(packet.payloadType) else { return .unknownPayloadType }
     guard !section.rids.isEmpty else {
       guard let outlet = section.outlets.first else { return .unknownSSRC }
       let route = Route(track: outlet.track, isRepair: isRepair, layer: 0)
@@ -83,7 +87,7 @@ struct StreamRouter {
 
   private func section(mid: String?, _ payloadType: PayloadType) -> Section? {
     if let mid { return sections.first { $0.mid == mid } }
-    let fitting = sections.filter { $0.payloadType == payloadType || $0.rtx == payloadType }
+    let fitting = sections.filter { $0.carries(payloadType) || $0.rtx == payloadType }
     return fitting.count == 1 ? fitting[0] : nil
   }
 

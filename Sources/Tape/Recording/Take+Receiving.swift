@@ -73,6 +73,15 @@ extension Take {
   }
 
   private func deliver(_ packet: RTPPacket, _ datagram: Span<UInt8>, to number: Int, at arrival: Instant) {
+    if packet.payloadType == tracks[number].specification.red?.payloadType, !packet.isPaddingOnly {
+      deliverWrapped(packet, datagram, to: number, at: arrival)
+    } else {
+      deliverBare(packet, datagram, to: number, at: arrival)
+    }
+  }
+
+  /// A packet whose payload is the track's own.
+  func deliverBare(_ packet: RTPPacket, _ datagram: Span<UInt8>, to number: Int, at arrival: Instant) {
     lastPacketAt = arrival
     let participant = tracks[number].participant
     if tracks[number].isStalled {
@@ -132,9 +141,9 @@ extension Take {
   ) -> Int? {
     if leg.webrtc != nil { return sessionTrack(for: packet, datagram, source, leg, at: arrival) }
     for number in leg.tracks where tracks[number].receiver.ssrc == packet.ssrc {
-      guard tracks[number].specification.payloadType == packet.payloadType else {
+      guard tracks[number].specification.carries(packet.payloadType) else {
         // One SSRC for packets and their repetitions (RFC 4588 §5.2 forbids it, and it is sent all the same).
-        if tracks[number].specification.rtx?.payloadType == packet.payloadType {
+        if tracks[number].specification.repairs(packet.payloadType) {
           repair(packet, datagram, number, source, at: arrival)
         } else {
           source.count(.unknownPayloadType)
@@ -149,7 +158,7 @@ extension Take {
       return nil
     }
     var taken: Int?
-    for number in leg.tracks where tracks[number].specification.payloadType == packet.payloadType && !tracks[number].hasEnded {
+    for number in leg.tracks where tracks[number].specification.carries(packet.payloadType) && !tracks[number].hasEnded {
       if tracks[number].receiver.ssrc == nil {
         tracks[number].receiver.latch(packet.ssrc)
         return number
@@ -157,7 +166,7 @@ extension Take {
       if !tracks[number].declaredSSRC, taken == nil { taken = number }
     }
     guard let taken else {
-      let isKnownType = leg.tracks.contains { tracks[$0].specification.payloadType == packet.payloadType }
+      let isKnownType = leg.tracks.contains { tracks[$0].specification.carries(packet.payloadType) }
       source.count(isKnownType ? .unknownSSRC : .unknownPayloadType)
       return nil
     }
@@ -168,9 +177,9 @@ extension Take {
   private func repairedTrack(_ packet: RTPPacket, _ leg: SourceLeg) -> Int? {
     let number = leg.tracks.first { number in
       guard let rtx = tracks[number].specification.rtx else { return false }
-      return rtx.ssrc.map { $0 == packet.ssrc } ?? (rtx.payloadType == packet.payloadType)
+      return rtx.ssrc.map { $0 == packet.ssrc } ?? tracks[number].specification.repairs(packet.payloadType)
     }
-    return number ?? leg.tracks.first { tracks[$0].specification.rtx?.payloadType == packet.payloadType }
+    return number ?? leg.tracks.first { tracks[$0].specification.repairs(packet.payloadType) }
   }
 
   /// A publisher that left and came back has another SSRC. It is believed once three packets of it came and none of the old one in

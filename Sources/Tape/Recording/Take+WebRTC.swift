@@ -12,6 +12,8 @@ package struct SessionSection: Sendable {
   package var mid: String
   package var payloadType: PayloadType
   package var rtx: PayloadType?
+  /// The payload type of redundancy around the section's payloads (RFC 2198).
+  package var red: PayloadType?
   /// Simulcast layers, in the description's order; empty without simulcast.
   package var rids: [String]
   /// Streams that the description names, each with the stream that repeats it.
@@ -71,10 +73,14 @@ extension Take {
       StreamRouter.Outlet(rid: isSplit ? section.rids[index] : nil, track: track)
     }
     leg.router.remove(mid: section.mid)
-    for track in section.tracks { tracks[track].specification.payloadType = section.payloadType }
+    for track in section.tracks {
+      tracks[track].specification.payloadType = section.payloadType
+      tracks[track].specification.red = section.red.map { REDSpecification(payloadType: $0) }
+      expectWrapping(track)
+    }
     leg.router.add(
       StreamRouter.Section(
-        mid: section.mid, payloadType: section.payloadType, rtx: section.rtx, outlets: outlets, rids: section.rids))
+        mid: section.mid, payloadType: section.payloadType, rtx: section.rtx, red: section.red, outlets: outlets, rids: section.rids))
     if section.rids.count > 1, !isSplit, let track = section.tracks.first {
       tracks[track].selector = LayerSelector(layers: section.rids.count)
     }
@@ -137,7 +143,7 @@ extension Take {
       }
       return nil
     }
-    guard tracks[number].specification.payloadType == packet.payloadType else {
+    guard tracks[number].specification.carries(packet.payloadType) else {
       source.count(.unknownPayloadType)
       return nil
     }
@@ -199,7 +205,8 @@ extension Take {
     swap(&storage, &restored)
     defer { swap(&storage, &restored) }
     storage.removeAll(keepingCapacity: true)
-    let type = tracks[number].specification.payloadType
+    var type = tracks[number].specification.payloadType
+    if let red = tracks[number].specification.red, red.rtx == packet.payloadType { type = red.payloadType }
     guard RTPRetransmission.restore(packet, in: datagram, payloadType: type, ssrc: ssrc, into: &storage) else {
       source.count(.rtx)
       return
@@ -209,11 +216,7 @@ extension Take {
       source.count(.malformed)
       return
     }
-    let participant = tracks[number].participant
-    guard
-      tracks[number].receiver.receiveRestored(
-        original, datagram: bytes, at: arrival, clock: &participants[participant].clock, pool: pool)
-    else {
+    guard receiveRepaired(original, bytes, number, at: arrival) else {
       source.count(.rtx)
       return
     }

@@ -48,6 +48,8 @@ package final class Take {
   var writer = RTCPWriter()
   /// Room for a packet that a retransmission repeats.
   var restored: [UInt8] = []
+  /// Room for a packet taken out of redundancy.
+  var unwrapped: [UInt8] = []
 
   private(set) var orders: [TapeOrder] = []
   private(set) var outgoing: [OutgoingDatagram] = []
@@ -123,6 +125,7 @@ package final class Take {
         id: id, specification: specification, participant: participant, source: source, leg: leg, lane: lane,
         receiver: TrackReceiver(codec: specification.codec, clockIndex: clock, ssrc: specification.ssrc),
         declaredSSRC: specification.ssrc != nil))
+    expectWrapping(number)
     if specification.rtx != nil { tracks[number].nack = NegativeAcknowledger(patience: Take.repairPatience) }
     participants[participant].tracks.append(number)
     sources[source].legs[leg].tracks.append(number)

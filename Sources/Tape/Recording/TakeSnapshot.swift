@@ -27,7 +27,8 @@ package struct TakeSnapshot: Sendable {
     package var id: String
     package var isConnected: Bool
     package var isRemoved: Bool
-    /// The sum of those discarded, RTCP, packets received of the source's tracks, and those that wait as candidates.
+    /// The sum of those discarded, RTCP, packets received of the source's tracks but those taken from redundancy, and those
+    /// that wait as candidates.
     package var datagramsReceived: UInt64
     package var rtcpDatagrams: UInt64
     /// Packets of an SSRC that is not believed yet to follow a track's own, and what came before a WebRTC peer's keys.

@@ -39,7 +39,7 @@ enum TrackSyntax {
   }
 
   private static let names = [
-    "participant", "codec", "pt", "ssrc", "kind", "clock-rate", "channels", "port", "remote", "rtx-pt", "rtx-ssrc",
+    "participant", "codec", "pt", "ssrc", "kind", "clock-rate", "channels", "port", "remote", "rtx-pt", "rtx-ssrc", "red-pt",
   ]
 
   /// A codec that is not here is sent without its kind: the daemon knows whether it takes it.
@@ -68,6 +68,9 @@ enum TrackSyntax {
     if let value = pairs["remote"] {
       guard let address = ValueKind.endpoint(value) else { throw .usage("--\(flag): remote '\(value)' is not IP:PORT") }
       fields.append(JSONField("remote", remote(address)))
+    }
+    if let payloadType = try number("red-pt", 0...127) {
+      fields.append(JSONField("red", .object([JSONField("payloadType", payloadType)])))
     }
     if let payloadType = try number("rtx-pt", 0...127) {
       var rtx = [JSONField("payloadType", payloadType)]
