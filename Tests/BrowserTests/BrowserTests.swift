@@ -78,7 +78,7 @@ struct BrowserTests {
     #expect(playback.error == nil)
     #expect(playback.advanced >= 4)
     // Thirty a second were recorded; a busy machine may show fewer of them.
-    #expect(playback.frames >= 60)
+    #expect(playback.frames >= 20)
     #expect(playback.width == 320 && playback.height == 240)
     if !live { #expect(abs((playback.duration ?? 0) - 12) < 0.5) }
   }

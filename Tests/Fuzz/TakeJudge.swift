@@ -87,7 +87,8 @@ struct TakeJudge {
       require(frame.time >= .zero, "no time is negative")
       require(time > file.lastMilliseconds[frame.track], "times rise in a file's track")
       require(time > lastMilliseconds[track] ?? -1, "and from part to part")
-      require(!frame.bytes.isEmpty && count > 0 && frame.duration >= .zero, "a frame has bytes")
+      let isFill = count == 0 && frame.bytes.count <= 2 && file.formats[frame.track].codec == .opus
+      require(!frame.bytes.isEmpty && (count > 0 || isFill) && frame.duration >= .zero, "a frame has bytes")
       require(file.formats[frame.track].codec.kind == .audio || frame.size != nil || !frame.isKey, "a key frame has a size")
       require(file.lastMilliseconds[frame.track] >= 0 || frame.isKey, "a file's pictures begin with a key frame")
       open[participant]?.lastMilliseconds[frame.track] = time

@@ -106,6 +106,46 @@ import Track
     #expect(abs(error) < 40, "\(error)")
   }
 
+  /// Where packets are lost, packets without coded sound take their place, as many as are missing: what is read on end keeps its time.
+  @Test(arguments: [(31, 1), (31, 2), (31, 7), (31, 40), (9, 3), (19, 5), (16, 11)] as [(Int, Int)])
+  func lostSoundIsConcealed(_ configuration: Int, _ lost: Int) {
+    var scene = Scene()
+    let length = UInt32([120, 240, 480, 960, 480, 960, 1920, 2880][configuration < 12 ? (configuration & 3) + 4 : configuration & 3])
+    func packet(_ index: Int) -> [UInt8] { [OpusPackets.toc(configuration, 0), UInt8(index & 0xff), 7] }
+    for index in 0..<200 { scene.sound(length, payload: packet(index)) }
+    for index in 0..<lost { scene.sound(length, payload: packet(index), isLost: true) }
+    for index in 0..<200 { scene.sound(length, payload: packet(index)) }
+    scene.rig.finish()
+    #expect(scene.rig.faults.isEmpty)
+    #expect(scene.rig.frames.map(\.bytes) == scene.sent)
+    let fill = scene.rig.everything.filter { $0.packets == 0 }
+    let missing = Double(lost) * Double(length) / 48
+    #expect(abs(fill.reduce(0) { $0 + $1.duration.milliseconds } - missing) < 0.01)
+    #expect(scene.rig.gaps.count == 1 && scene.rig.counters.packetsLost == UInt64(lost))
+    #expect(scene.rig.counters.frames == 400 && scene.rig.counters.packetsFilled == UInt64(fill.count))
+    #expect(scene.rig.counters.fillDuration == fill.reduce(.zero) { $0 + $1.duration })
+    for frame in fill {
+      let read = try? OpusPacket(parsing: frame.bytes.span)
+      #expect(read?.duration == frame.duration && frame.bytes.count <= 2 && Int(frame.bytes[0] >> 3) == configuration)
+    }
+    // Each begins where the one before it ends.
+    for (one, next) in zip(scene.rig.everything, scene.rig.everything.dropFirst()) {
+      #expect(abs(Double(next.place - one.place) / 1e6 - one.duration.milliseconds) < 0.2)
+    }
+  }
+
+  /// An hour is not filled up; what is left of it is a hole.
+  @Test func aLongHoleIsFilledForFiveMinutes() {
+    var scene = Scene()
+    scene.sounds(200)
+    for _ in 0..<60_000 { scene.sound(isLost: true) }
+    scene.sounds(200)
+    scene.rig.finish()
+    #expect(scene.rig.counters.fillDuration <= .seconds(300) && scene.rig.counters.packetsFilled <= 2_500)
+    #expect(scene.rig.frames.map(\.bytes) == scene.sent)
+    #expect(scene.rig.gaps.count == 1 && scene.rig.faults.isEmpty)
+  }
+
   /// DTX: consecutive numbers, 400 ms apart, one byte each (RFC 7587 §3.1.3).
   @Test func silenceIsNoGap() {
     var scene = Scene()

@@ -18,7 +18,10 @@ struct TrackRig {
   private(set) var receiver: TrackReceiver
   private(set) var clock = ParticipantClock()
   let pool = BufferPool()
+  /// The sender's frames.
   private(set) var frames: [PlacedFrame] = []
+  /// The sender's, and what fills holes between them.
+  private(set) var everything: [PlacedFrame] = []
   private(set) var gaps: [Gap] = []
   private(set) var sizes: [PictureSize] = []
   /// Steps of the clock that were told.
@@ -96,8 +99,9 @@ struct TrackRig {
     while let output = receiver.popOutput() {
       switch output {
       case .frame(let frame):
-        if let last = frames.last, frame.place < last.place + 1_000_000 { faults.append("\(frame.place) after \(last.place)") }
-        frames.append(frame)
+        if let last = everything.last, frame.place < last.place + 1_000_000 { faults.append("\(frame.place) after \(last.place)") }
+        everything.append(frame)
+        if frame.packets > 0 { frames.append(frame) }
       case .gap(let from, let to, let lost):
         if from >= to { faults.append("a gap from \(from) to \(to)") }
         receiver.countGap(TimeSpan(nanoseconds: to - from))

@@ -28,6 +28,8 @@ final class Rig {
   struct Written {
     var participant: Int
     var frame: EncodedFrame
+    /// How many packets it came in: none where it fills a hole.
+    var packets: Int
     /// The take's track.
     var track: Int
     /// When it was ordered.
@@ -204,10 +206,10 @@ final class Rig {
     for order in orders {
       switch order {
       case .open(let participant, let formats): opened.append((participant, formats))
-      case .frame(let participant, let frame, _, let track):
+      case .frame(let participant, let frame, let packets, let track):
         guard keepsFrames else { continue }
         let part = opened.count { $0.participant == participant }
-        written.append(Written(participant: participant, frame: frame, track: track, at: now, part: part))
+        written.append(Written(participant: participant, frame: frame, packets: packets, track: track, at: now, part: part))
       case .advance(let time): advanced.append(time)
       case .wallClock(let zero): wallClocks.append(zero)
       }
@@ -234,7 +236,9 @@ final class Rig {
 
   var snapshot: TakeSnapshot { take.snapshot(at: now) }
   func counters(_ track: Int = 0) -> TrackCounters { snapshot.tracks[track].counters }
-  func frames(_ track: Int) -> [EncodedFrame] { written.lazy.filter { $0.track == track }.map(\.frame) }
+  /// The sender's frames on tape, without what fills holes in the sound.
+  func frames(_ track: Int) -> [EncodedFrame] { written.lazy.filter { $0.track == track && $0.packets > 0 }.map(\.frame) }
+  func fills(_ track: Int) -> [EncodedFrame] { written.lazy.filter { $0.track == track && $0.packets == 0 }.map(\.frame) }
   func times(_ track: Int) -> [Int64] { frames(track).map(\.time.milliseconds) }
   func events(_ type: String) -> [TakeEvent] { events.filter { $0.type == type } }
 

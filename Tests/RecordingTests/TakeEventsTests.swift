@@ -33,6 +33,7 @@ import Track
     #expect(rig.counters().gaps == 2)
     #expect(rig.counters().gapDuration == .milliseconds(220))
     #expect(rig.counters().packetsLost == 11)
+    #expect(!rig.fills(0).isEmpty)
     #expect(rig.times(0) == (0..<300).filter { $0 != 5 && !(100..<110).contains($0) }.map { $0 * 20 })
   }
 

@@ -17,6 +17,24 @@ package struct OpusPacket: Sendable, Equatable {
   /// How long the packet sounds.
   package var duration: TimeSpan { ClockRate(48_000).span(ofTicks: Int64(samples)) }
 
+  /// Packets without coded frames, at which a decoder conceals (RFC 7845 §4.1), for as many samples as come nearest to `samples`, in the
+  /// manner of the packet before them: its table of contents is `toc`. Calls `body` with each, in order, and where it begins. A stretch
+  /// of less than three quarters of a frame has none.
+  package static func concealing(
+    samples: Int64, after toc: UInt8, _ body: (_ packet: OpusConcealment, _ start: Int64) -> Void
+  ) {
+    let perFrame = Int64(samplesPerFrame(Int(toc >> 3)))
+    var left = (samples + perFrame / 4) / perFrame
+    let most = 5760 / perFrame
+    var start: Int64 = 0
+    while left > 0 {
+      let count = min(left, most)
+      body(OpusConcealment(toc: toc & 0xfc, frameCount: UInt8(count), samples: count * perFrame), start)
+      start += count * perFrame
+      left -= count
+    }
+  }
+
   /// The most bytes that one frame can have (RFC 6716 §3.2.1).
   private static let maximumFrameBytes = 1275
 
@@ -26,14 +44,7 @@ package struct OpusPacket: Sendable, Equatable {
     guard payload.count >= 1 else { throw .truncated(needed: 1, have: 0) }
     let toc = payload[0]
     let configuration = Int(toc >> 3)
-    switch configuration {
-    case 0..<12:  // SILK only: 10, 20, 40, 60 ms
-      samplesPerFrame = [480, 960, 1920, 2880][configuration & 3]
-    case 12..<16:  // hybrid: 10, 20 ms
-      samplesPerFrame = configuration & 1 == 0 ? 480 : 960
-    default:  // CELT only: 2.5, 5, 10, 20 ms
-      samplesPerFrame = 120 << (configuration & 3)
-    }
+    samplesPerFrame = OpusPacket.samplesPerFrame(configuration)
     isStereo = toc & 4 != 0
     switch toc & 3 {
     case 0:
@@ -54,6 +65,17 @@ package struct OpusPacket: Sendable, Equatable {
       frameCount = Int(payload[1] & 0x3f)
       guard frameCount > 0, frameCount * samplesPerFrame <= 5760 else { throw .badValue }
       try OpusPacket.checkFrames(of: payload, count: frameCount)
+    }
+  }
+
+  private static func samplesPerFrame(_ configuration: Int) -> Int {
+    switch configuration {
+    // SILK only: 10, 20, 40, 60 ms.
+    case 0..<12: configuration & 3 < 3 ? 480 << (configuration & 3) : 2880
+    // Hybrid: 10, 20 ms.
+    case 12..<16: configuration & 1 == 0 ? 480 : 960
+    // CELT only: 2.5, 5, 10, 20 ms.
+    default: 120 << (configuration & 3)
     }
   }
 
@@ -95,5 +117,25 @@ package struct OpusPacket: Sendable, Equatable {
 
   private static func check(_ frameBytes: Int) throws(WireError) {
     guard frameBytes <= maximumFrameBytes else { throw .badLength }
+  }
+}
+
+/// An Opus packet of frames without a byte.
+package struct OpusConcealment: Sendable {
+  let toc: UInt8
+  let frameCount: UInt8
+  /// 48 kHz samples in the packet.
+  package let samples: Int64
+
+  package var duration: TimeSpan { ClockRate(48_000).span(ofTicks: samples) }
+
+  /// Adds the packet's bytes to `bytes`: one frame by itself, or several of equal size (RFC 6716 §3.2.2, §3.2.5).
+  package func write(to bytes: inout [UInt8]) {
+    if frameCount == 1 {
+      bytes.append(toc)
+    } else {
+      bytes.append(toc | 3)
+      bytes.append(frameCount)
+    }
   }
 }

@@ -66,6 +66,9 @@ package struct TrackCounters: Sendable, Equatable {
   /// Holes in the media that were told, and how long they were together.
   package var gaps: UInt64 = 0
   package var gapDuration = TimeSpan.zero
+  /// Packets without coded sound that were put into holes, and how long they are together.
+  package var packetsFilled: UInt64 = 0
+  package var fillDuration = TimeSpan.zero
   /// Key frames asked for, by picture loss indications and by full intra requests.
   package var pliSent: UInt64 = 0
   package var firSent: UInt64 = 0
@@ -88,6 +91,8 @@ package struct TrackCounters: Sendable, Equatable {
 
   /// A frame that had been given out did not reach the file after all.
   package mutating func retract(packets: Int, cause: PacketDiscard) {
+    // What filled a hole was none of the sender's.
+    guard packets > 0 else { return }
     packetsInFrames -= UInt64(packets)
     frames -= 1
     framesDropped += 1

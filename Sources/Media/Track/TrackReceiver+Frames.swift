@@ -66,12 +66,12 @@ extension TrackReceiver {
       // The RTP clock jumped: what is from before it is placed by what it was.
       dropAssembly(.incompleteFrame, clock: &clock, pool: pool)
       clock.settleNow(clockIndex)
-      placeWaiting(clock: &clock)
+      placeWaiting(clock: &clock, pool: pool)
       ticks = clock.begin(clockIndex, timestamp: packet.timestamp, arrival: arrival)
     }
     if isVideo {
       video.receive(packet, datagram: datagram, ticks: ticks, at: arrival, pool: pool, into: &depacketized)
-      take(clock: &clock)
+      take(clock: &clock, pool: pool)
     } else {
       processOpus(packet, datagram: datagram, ticks: ticks, at: arrival, clock: &clock, pool: pool)
     }
@@ -90,17 +90,17 @@ extension TrackReceiver {
     bytes.append(copying: datagram, packet.payloadStart..<packet.payloadEnd)
     give(
       PlacedFrame(bytes: bytes, place: 0, arrival: arrival, packets: 1, isKey: true, duration: opus.duration, size: nil),
-      ticks: ticks, clock: &clock)
+      ticks: ticks, clock: &clock, pool: pool)
   }
 
   /// Deals with what the payload format's reader has told.
-  private mutating func take(clock: inout ParticipantClock) {
+  private mutating func take(clock: inout ParticipantClock, pool: BufferPool) {
     for index in depacketized.indices {
       // Swapped, not copied: the frame's bytes keep one owner.
       var item = Depacketized.dropped(DroppedPackets(count: 0, cause: .late, timestamp: RTPTimestamp(0), arrival: Instant(nanoseconds: 0)))
       swap(&item, &depacketized[index])
       switch consume item {
-      case .frame(let frame): pass(frame, clock: &clock)
+      case .frame(let frame): pass(frame, clock: &clock, pool: pool)
       case .dropped(let dropped): count(dropped)
       }
     }
@@ -111,7 +111,7 @@ extension TrackReceiver {
   mutating func dropAssembly(_ cause: PacketDiscard, clock: inout ParticipantClock, pool: BufferPool) {
     guard video.pendingPackets > 0 else { return }
     video.drop(cause, pool: pool, into: &depacketized)
-    take(clock: &clock)
+    take(clock: &clock, pool: pool)
   }
 
   /// The picture's size where the packet begins a VP8 key frame, else nil (RFC 6386 §9.1).
@@ -145,7 +145,7 @@ extension TrackReceiver {
     }
   }
 
-  private mutating func pass(_ frame: AssembledFrame, clock: inout ParticipantClock) {
+  private mutating func pass(_ frame: AssembledFrame, clock: inout ParticipantClock, pool: BufferPool) {
     // Only padding was lost.
     if frame.provesNothingLost, !missing.hasDropped { missing.packets = 0 }
     if needIsUpperLayers, frame.isHealed {
@@ -162,16 +162,18 @@ extension TrackReceiver {
     give(
       PlacedFrame(
         bytes: frame.bytes, place: 0, arrival: frame.arrival, packets: frame.packets, isKey: frame.isKey, duration: .zero,
-        size: frame.size), ticks: frame.ticks, clock: &clock)
+        size: frame.size), ticks: frame.ticks, clock: &clock, pool: pool)
   }
 
   /// Gives a frame out, or keeps it until the clock has settled.
-  private mutating func give(_ frame: consuming PlacedFrame, ticks: Int64, clock: inout ParticipantClock) {
+  private mutating func give(
+    _ frame: consuming PlacedFrame, ticks: Int64, clock: inout ParticipantClock, pool: BufferPool
+  ) {
     packetsWaiting += frame.packets
     let missing = missing
     self.missing = Missing()
     if unplaced.isEmpty, clock.isSettled(clockIndex) {
-      place(frame, ticks: ticks, missing: missing, clock: &clock)
+      place(frame, ticks: ticks, missing: missing, clock: &clock, pool: pool)
       return
     }
     unplacedBytes += frame.bytes.capacity
@@ -179,23 +181,43 @@ extension TrackReceiver {
     if unplacedBytes > TrackReceiver.maximumUnplacedBytes || unplaced.count >= TrackReceiver.maximumUnplacedFrames {
       clock.settleNow(clockIndex)
     }
-    placeWaiting(clock: &clock)
+    placeWaiting(clock: &clock, pool: pool)
   }
 
-  mutating func placeWaiting(clock: inout ParticipantClock) {
+  /// Puts packets without coded sound where packets are missing: a decoder conceals there, and who reads the packets on end does not come
+  /// early. What is missing for longer than `longestFill` is left open beyond that.
+  private mutating func fill(from start: Int64, to end: Int64, arrival: Instant, pool: BufferPool) {
+    let rate = codec.clockRate
+    let samples = min(end - start, TrackReceiver.longestFill.nanoseconds) / 1_000 * Int64(rate.hertz) / 1_000_000
+    OpusPacket.concealing(samples: samples, after: lastTOC) { packet, offset in
+      var bytes = pool.take(atLeast: 2)
+      packet.write(to: &bytes)
+      outputs.append(
+        .frame(
+          PlacedFrame(
+            bytes: bytes, place: start + rate.span(ofTicks: offset).nanoseconds, arrival: arrival, packets: 0, isKey: true,
+            duration: packet.duration, size: nil)))
+    }
+  }
+
+  mutating func placeWaiting(clock: inout ParticipantClock, pool: BufferPool) {
     guard !unplaced.isEmpty, clock.isSettled(clockIndex) else { return }
     let waiting = unplaced
     unplaced = []
     unplacedBytes = 0
-    for item in waiting { place(item.frame, ticks: item.ticks, missing: item.missing, clock: &clock) }
+    for item in waiting { place(item.frame, ticks: item.ticks, missing: item.missing, clock: &clock, pool: pool) }
   }
 
-  private mutating func place(_ frame: consuming PlacedFrame, ticks: Int64, missing: Missing, clock: inout ParticipantClock) {
+  private mutating func place(
+    _ frame: consuming PlacedFrame, ticks: Int64, missing: Missing, clock: inout ParticipantClock, pool: BufferPool
+  ) {
     frame.place = clock.place(clockIndex, ticks: ticks, end: isVideo ? nil : lastPlaceEnd)
     if let end = lastPlaceEnd, !missing.isNothing, frame.place > end + 1_000_000 {
       outputs.append(.gap(from: end, to: frame.place, packetsLost: missing.packets))
+      if codec == .opus, !missing.wasAway { fill(from: end, to: frame.place, arrival: frame.arrival, pool: pool) }
     }
     lastPlaceEnd = frame.place + frame.duration.nanoseconds
+    if codec == .opus { lastTOC = frame.bytes.first ?? lastTOC }
     outputs.append(.frame(frame))
   }
 }

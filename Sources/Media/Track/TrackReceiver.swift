@@ -13,7 +13,7 @@ package struct PlacedFrame: Sendable {
   package var place: Int64
   /// When its first packet came.
   package var arrival: Instant
-  /// How many packets it came in.
+  /// How many packets it came in; zero for what only fills a hole in the sound.
   package var packets: Int
   /// Whether decoding can start here; true for every audio frame.
   package var isKey: Bool
@@ -84,6 +84,8 @@ package struct TrackReceiver: Sendable {
   var missing = Missing()
   /// Where the last placed frame ends on our clock; nil before the first of an SSRC.
   var lastPlaceEnd: Int64?
+  /// How the last Opus packet was coded; at first as what most senders send, full-band stereo frames of 20 ms.
+  var lastTOC: UInt8 = 0xfc
   /// Packets of whole frames that wait for the clock to settle, or to be taken by `popOutput`.
   package internal(set) var packetsWaiting = 0
 
@@ -92,7 +94,9 @@ package struct TrackReceiver: Sendable {
     var packets: Int64 = 0
     /// Packets came that no frame could be made of.
     var hasDropped = false
-    var isNothing: Bool { packets == 0 && !hasDropped }
+    /// The sender itself was away: that is a hole, and none to be concealed.
+    var wasAway = false
+    var isNothing: Bool { packets == 0 && !hasDropped && !wasAway }
   }
 
   struct Unplaced: Sendable {
@@ -104,6 +108,8 @@ package struct TrackReceiver: Sendable {
   /// What may wait for the clock: three seconds of a very fat stream.
   static let maximumUnplacedBytes = 16 << 20
   static let maximumUnplacedFrames = 4096
+  /// A longer hole in the sound is filled for so long only.
+  static let longestFill = TimeSpan.seconds(300)
 
   /// A track of `codec`, whose clock is the participant's `clockIndex`. Without an SSRC, `latch` tells it. A missing packet is waited for
   /// until `deadline` after the first that overtook it.
@@ -209,7 +215,7 @@ package struct TrackReceiver: Sendable {
   /// Lets deadlines pass: gives up holes, places what waited for the clock.
   package mutating func advance(to now: Instant, clock: inout ParticipantClock, pool: BufferPool) {
     if let deadline = jitter.nextDeadline, now >= deadline { drain(at: now, clock: &clock, pool: pool) }
-    placeWaiting(clock: &clock)
+    placeWaiting(clock: &clock, pool: pool)
   }
 
   /// Whether pictures can be decoded: a key frame has come, or its first packet has and may wait for its turn.
@@ -280,7 +286,7 @@ package struct TrackReceiver: Sendable {
     ssrc = nil
     guard counters.packetsReceived > 0 else { return }
     beginAnew(at: now, clock: &clock, pool: pool)
-    missing.hasDropped = true
+    missing.wasAway = true
   }
 
   private mutating func beginAnew(at now: Instant, clock: inout ParticipantClock, pool: BufferPool) {
@@ -305,7 +311,7 @@ package struct TrackReceiver: Sendable {
     if jitter.takeAside(pool: pool) { counters.discard(.strayed) }
     dropAssembly(.incompleteFrame, clock: &clock, pool: pool)
     clock.settleNow(clockIndex)
-    placeWaiting(clock: &clock)
+    placeWaiting(clock: &clock, pool: pool)
     jitter = JitterBuffer(deadline: deadline)
   }
 
@@ -325,6 +331,11 @@ package struct TrackReceiver: Sendable {
     swap(&output, &outputs[outputHead])
     outputHead += 1
     if case .frame(let frame) = output {
+      guard frame.packets > 0 else {
+        counters.packetsFilled += 1
+        counters.fillDuration += frame.duration
+        return output
+      }
       packetsWaiting -= frame.packets
       counters.packetsInFrames += UInt64(frame.packets)
       counters.frames += 1

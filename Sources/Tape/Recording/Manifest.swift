@@ -171,6 +171,8 @@ package struct Manifest: Sendable {
       JSONField("width", track.size.map { JSONValue($0.width) } ?? .null),
       JSONField("height", track.size.map { JSONValue($0.height) } ?? .null),
       JSONField("gaps", JSONValue(counters.gaps)), JSONField("gapSeconds", .number(Manifest.rounded(counters.gapDuration.seconds))),
+      JSONField("packetsFilled", JSONValue(counters.packetsFilled)),
+      JSONField("filledSeconds", .number(Manifest.rounded(counters.fillDuration.seconds))),
       JSONField("jitterMilliseconds", .number((track.jitterMilliseconds * 100).rounded() / 100)),
       JSONField("pliSent", JSONValue(counters.pliSent)), JSONField("firSent", JSONValue(counters.firSent)),
       JSONField("nackSent", JSONValue(counters.nackSent)),
