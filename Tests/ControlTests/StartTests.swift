@@ -231,10 +231,13 @@ private let badStarts: [(String, String, String)] = [
     source("", tracks: #"{"codec":"opus","payloadType":1}"#), "source.tracks[0].participant",
     "this field is required: the id of the one who publishes it, 1 to 256 characters"
   ),
-  (source("", tracks: #"{"participant":"a","payloadType":1}"#), "source.tracks[0].codec", "this field is required: allowed is opus or VP8"),
+  (
+    source("", tracks: #"{"participant":"a","payloadType":1}"#), "source.tracks[0].codec",
+    "this field is required: allowed is opus, VP8 or VP9"
+  ),
   (
     source("", tracks: #"{"participant":"a","codec":"H264","payloadType":1}"#), "source.tracks[0].codec",
-    "\"H264\" is not a codec that can be recorded; allowed is opus or VP8"
+    "\"H264\" is not a codec that can be recorded; allowed is opus, VP8 or VP9"
   ),
   (source("", tracks: #"{"participant":"a","codec":"opus"}"#), "source.tracks[0].payloadType", "this field is required: 0 to 127"),
   (

@@ -109,6 +109,42 @@ extension FuzzTarget {
     }
   }
 
+  static let vp9 = FuzzTarget(name: "vp9", maximumBytes: 256, seeds: { $0.payloads(98, longest: 60) + $0.payloads(96, longest: 60) }) {
+    bytes in
+    var start = 0
+    if let descriptor = try? VP9PayloadDescriptor(parsing: bytes.span, from: 0, to: bytes.count) {
+      require(descriptor.count > 0 && descriptor.count < bytes.count, "a descriptor leaves a byte of the frame")
+      require((descriptor.pictureID ?? 0) <= (descriptor.isExtendedPictureID ? 0x7fff : 0x7f), "picture id of 7 or 15 bits")
+      require(descriptor.differences.count <= 3 && descriptor.spatialLayer < 8 && descriptor.temporalLayer < 8, "fields in range")
+      for index in 0..<descriptor.differences.count { require(descriptor.differences[index] > 0, "no picture refers to itself") }
+      start = descriptor.count
+    }
+    let frame = Array(bytes[start...])
+    var slots = VP9Slots()
+    try? VP9Superframe.forEachFrame(frame.span, from: 0, to: frame.count) { (range) throws(WireError) in
+      require(!range.isEmpty && range.lowerBound >= 0 && range.upperBound <= frame.count, "a frame inside")
+      let header = try VP9FrameHeader(parsing: frame.span, from: range.lowerBound, to: range.upperBound, slots: slots)
+      slots.receive(header)
+      var hidden: [UInt8] = []
+      guard VP9Superframe.appendHidden(frame.span, range, header, to: &hidden) else {
+        require(hidden.isEmpty, "nothing is put out of what cannot be hidden")
+        return
+      }
+      let again = try VP9FrameHeader(parsing: hidden.span, from: 0, to: hidden.count, slots: slots)
+      require(!again.isShown && again.isKey == header.isKey && again.refreshedSlots == header.refreshedSlots, "a frame that is only hidden")
+      require(hidden.count - range.count == 0 || hidden.count - range.count == 1, "a byte more at most")
+    }
+    // libvpx must see the same size in each key frame that it takes for one.
+    guard frame.count >= 20 else { return }
+    let header = try? VP9FrameHeader(parsing: frame.span, from: 0, to: frame.count, slots: VP9Slots())
+    var info = vpx_codec_stream_info_t()
+    info.sz = UInt32(MemoryLayout<vpx_codec_stream_info_t>.size)
+    let status = unsafe vpx_codec_peek_stream_info(vpx_codec_vp9_dx(), frame, UInt32(frame.count), &info)
+    if status == VPX_CODEC_OK, info.is_kf != 0, info.w <= 16_384, info.h <= 16_384, info.w > 0 {
+      require(header?.size == PictureSize(width: Int(info.w), height: Int(info.h)), "libvpx reads \(info.w)x\(info.h)")
+    }
+  }
+
   static let opus = FuzzTarget(name: "opus", maximumBytes: 256, seeds: { $0.payloads(111, longest: 100) }) { bytes in
     let packet = try? OpusPacket(parsing: bytes.span)
     if let packet {

@@ -137,7 +137,7 @@ import Testing
     for name in ["opus", "OPUS", "Opus"] { #expect(Codec(name: name) == .opus) }
     for name in ["VP8", "vp8", "Vp8"] { #expect(Codec(name: name) == .vp8) }
     // Made here, never received.
-    for name in ["H264", "AAC", "VP9", "", "vp8 ", "red", "rtx"] { #expect(Codec(name: name) == nil, "\(name)") }
+    for name in ["H264", "AAC", "VP7", "", "vp8 ", "red", "rtx"] { #expect(Codec(name: name) == nil, "\(name)") }
     #expect(Codec.opus.kind == .audio && Codec.opus.clockRate == ClockRate(48_000))
     #expect(Codec.vp8.kind == .video && Codec.vp8.clockRate == ClockRate(90_000))
   }

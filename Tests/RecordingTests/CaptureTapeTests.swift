@@ -89,7 +89,8 @@ import Track
     var expected: [ExpectedFrames.Frame] = []
     for stream in own {
       let ordered = packets.ordered(stream)
-      let told = stream.isVideo ? ExpectedFrames(video: ordered) : ExpectedFrames(audio: ordered)
+      let told =
+        stream.isVP9 ? ExpectedFrames(vp9: ordered) : stream.isVideo ? ExpectedFrames(video: ordered) : ExpectedFrames(audio: ordered)
       expected += told.frames
       guard stream.isVideo, stream.facts["rtx"]?["recovered"]?.integerValue ?? 0 == 0 else { continue }
       #expect(Int64(told.whole) == stream.facts["frames_complete"]?.integerValue)

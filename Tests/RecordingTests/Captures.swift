@@ -8,9 +8,10 @@ enum Captures {
     .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().appending(path: "captures")
   static let folder = ProcessInfo.processInfo.environment["TAPEDECK_CAPTURES"].map { URL(filePath: $0) } ?? committed
 
-  /// Captures in clear whose facts are known and that have VP8 or Opus in them.
+  /// Captures in clear whose facts are known and that have VP8, VP9 or Opus in them, pictures of one spatial layer.
   static let plain = names { facts in
-    facts["plain_counterpart"] == nil && !recorded(facts).isEmpty && (facts["name"]?.stringValue).map { exists(path($0)) } == true
+    facts["plain_counterpart"] == nil && facts["layers"] == nil && !recorded(facts).isEmpty
+      && (facts["name"]?.stringValue).map { exists(path($0)) } == true
   }
   /// SRTP captures whose key is known, and whose facts are those of another capture in clear.
   static let keyed = names { facts in
@@ -41,6 +42,7 @@ enum Captures {
     var ssrc: UInt32
     var payloadType: UInt8
     var isVideo: Bool
+    var isVP9 = false
     var facts: JSONValue
   }
 
@@ -49,8 +51,9 @@ enum Captures {
       guard let ssrc = stream["ssrc"]?.integerValue else { return nil }
       for field in stream["payload_types"]?.fields ?? [] {
         let codec = (field.value["codec"]?.stringValue ?? "").lowercased()
-        guard codec.hasPrefix("vp8/") || codec.hasPrefix("opus/"), let type = UInt8(field.name) else { continue }
-        return Stream(ssrc: UInt32(ssrc), payloadType: type, isVideo: codec.hasPrefix("vp8/"), facts: stream)
+        guard codec.hasPrefix("vp8/") || codec.hasPrefix("vp9/") || codec.hasPrefix("opus/"), let type = UInt8(field.name) else { continue }
+        return Stream(
+          ssrc: UInt32(ssrc), payloadType: type, isVideo: !codec.hasPrefix("opus/"), isVP9: codec.hasPrefix("vp9/"), facts: stream)
       }
       return nil
     }

@@ -41,9 +41,12 @@ import Testing
     #expect(hls.error == nil)
     #expect(hls.framesSkipped == 0)
     let playlist = Playlist(String(decoding: try folder.bytes("hls/media.m3u8"), as: UTF8.self))
-    #expect(playlist.isEnded && playlist.kind == "VOD" && playlist.target == 4)
+    #expect(playlist.isEnded && playlist.kind == "VOD")
     #expect(playlist.durations.count == hls.segments)
-    #expect(playlist.durations.allSatisfy { $0 > 0 && $0 <= 4 })
+    // Pictures that are copied can only be cut where their sender began anew, and no replay makes it.
+    let isCopied = Captures.recorded(facts).contains { $0.isVP9 }
+    #expect(isCopied ? playlist.target >= 4 : playlist.target == 4)
+    #expect(playlist.durations.allSatisfy { $0 > 0 && (isCopied ? $0 < playlist.target + 0.5 : $0 <= 4) })
     let file = try #require(manifest.files.first)
     // The presentation begins with the tape, and ends within a segment's rounding of it.
     let length = playlist.durations.reduce(0, +)

@@ -19,6 +19,7 @@ import Testing
       switch codec {
       case "opus": #expect(found.format == PayloadFormat("opus/48000/2"), label)
       case "vp8": #expect(found.format == PayloadFormat("VP8/90000"), label)
+      case "vp9": #expect(found.format == PayloadFormat("VP9/90000"), label)
       case "rtx":
         let isNoTrack =
           switch found.role {

@@ -1,3 +1,4 @@
+import Codecs
 import Dispatch
 import Glibc
 import Ground
@@ -103,7 +104,7 @@ extension Recorder {
         "cpuSeconds": .number(Manifest.rounded(cpu)), "residentBytes": residentBytes.map { JSONValue($0) } ?? .null,
         "diskFreeBytes": freeBytes().map { .integer($0) } ?? .null,
       ],
-      "codecs": ["opus", "VP8"], "sources": ["rtp", "webrtc", "whep"], "containers": ["webm"],
+      "codecs": .array(Codec.received.map { .string($0.rawValue) }), "sources": ["rtp", "webrtc", "whep"], "containers": ["webm"],
       "cryptoSuites": ["AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32", "AEAD_AES_128_GCM", "AEAD_AES_256_GCM"],
     ]
   }

@@ -213,6 +213,9 @@ package final class Recorder: RecorderControl, Sendable {
     let take = Take(
       limits: specification.limits, ssrc: SSRC(UInt32(truncatingIfNeeded: random | 1)), cname: "tapedeck-" + String(random, radix: 36),
       pool: loop.pool, at: now, wall: wall)
+    if let hls = specification.outputs.hls, hls.video != .off {
+      take.copiedSegment = .milliseconds(Int64(hls.segmentSeconds) * 1_000)
+    }
     let source = take.addSource(id: bound.description.id, bound.description.specification)
     let sockets = Recorder.attach(bound, to: take, source: source)
     var participants: [String] = []

@@ -39,7 +39,10 @@ extension FileReplay {
       self.description = description
       let specifications = Session.tracks(description)
       guard let first = description.firstTime, !specifications.isEmpty else {
-        throw FileReplayError(message: "\(options.capture): there is no stream in it that can be recorded (Opus and VP8 can)")
+        throw FileReplayError(
+          message:
+            "\(options.capture): there is no stream in it that can be recorded (\(Codec.received.map(\.rawValue).joined(separator: ", ")) can)"
+        )
       }
       do {
         try DiskFiles.makeFolders(options.folder)

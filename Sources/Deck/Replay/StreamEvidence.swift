@@ -29,6 +29,7 @@ struct StreamEvidence: Sendable {
   private var opus = Plausibility()
   private var vp8 = Plausibility()
   private var vp8KeyFrames = 0
+  private var vp9 = Plausibility()
   /// The first packets' first two bytes and timestamps: what a retransmission says of the packet that it repeats (RFC 4588 §4).
   private var repeats: [(number: SequenceNumber, timestamp: RTPTimestamp)] = []
   private var lowestTicks: Int64 = 0
@@ -79,6 +80,7 @@ struct StreamEvidence: Sendable {
     } else {
       weighOpus(packet, datagram, isNext: isNext)
       weighVP8(packet, datagram, isNext: isNext)
+      weighVP9(packet, datagram, isNext: isNext)
       if repeats.count < 64, packet.payloadCount > 2 {
         repeats.append((SequenceNumber(datagram.u16(at: packet.payloadStart)), packet.timestamp))
       }
@@ -125,6 +127,22 @@ struct StreamEvidence: Sendable {
     vp8.good += 1
   }
 
+  private mutating func weighVP9(_ packet: RTPPacket, _ datagram: Span<UInt8>, isNext: Bool) {
+    guard let descriptor = try? VP9PayloadDescriptor(parsing: datagram, from: packet.payloadStart, to: packet.payloadEnd),
+      // After a picture's last packet comes another's first; a picture ends where a layer frame of it does.
+      descriptor.startsFrame || !(isNext && lastMarker), descriptor.endsFrame || !packet.marker
+    else {
+      vp9.bad += 1
+      return
+    }
+    let start = packet.payloadStart + descriptor.count
+    if descriptor.startsFrame, (try? VP9FrameHeader(parsing: datagram, from: start, to: packet.payloadEnd, slots: VP9Slots())) == nil {
+      vp9.bad += 1
+    } else {
+      vp9.good += 1
+    }
+  }
+
   /// The clock that the timestamps run by, in hertz, to the nearest usual one; nil where the stream is too short to tell.
   private var clockRate: UInt32? {
     let seconds = (lastTime - firstTime).seconds
@@ -137,6 +155,7 @@ struct StreamEvidence: Sendable {
   var recognised: PayloadFormat? {
     let rate = clockRate
     if vp8.isConvincing, vp8KeyFrames > 0 || vp8.good >= 20, rate == nil || rate == 90_000 { return PayloadFormat(.vp8) }
+    if vp9.isConvincing, vp9.good >= 8, rate == nil || rate == 90_000 { return PayloadFormat(.vp9) }
     if opus.isConvincing, rate == nil || rate == 48_000 { return PayloadFormat(.opus, channels: 2) }
     return nil
   }

@@ -24,7 +24,7 @@ package struct StreamInspection: Sendable {
   package private(set) var senderReports = 0
   package private(set) var firstReport: SenderReport?
   package private(set) var lastReport: SenderReport?
-  /// Frames of the stream where its codec is VP8 and can be read.
+  /// Frames of the stream where its codec is VP8 or VP9 and can be read.
   package private(set) var video: VideoInspection?
   /// Media in the packets where the codec is Opus and can be read; packets of which that cannot be told.
   package private(set) var opusDuration: TimeSpan?
@@ -55,8 +55,9 @@ package struct StreamInspection: Sendable {
     self.origin = origin
     reception = ReceptionStatistics(rate: stream.format.clockRate)
     guard stream.isReadable, case .media = stream.role else { return }
-    switch (stream.wrapped ?? stream.format).codec {
-    case .vp8: video = VideoInspection()
+    let codec = (stream.wrapped ?? stream.format).codec
+    switch codec {
+    case .vp8, .vp9: video = codec.map { VideoInspection($0) }
     case .opus: opusDuration = .zero
     default: break
     }

@@ -2,7 +2,7 @@ package import Codecs
 import Ground
 import RTP
 
-/// What was counted of one VP8 stream: its frames, put together by their timestamps after all packets have come.
+/// What was counted of one VP8 or VP9 stream: its frames, put together by their timestamps after all packets have come.
 package struct VideoInspection: Sendable {
   /// Frames of which every packet is there.
   package private(set) var completeFrames = 0
@@ -17,26 +17,52 @@ package struct VideoInspection: Sendable {
     var number: Int64
     var ticks: Int64
     var marker: Bool
+    /// The packet says that it ends a frame, which may be its picture's last.
+    var endsFrame: Bool
     /// Nil where the packet does not begin a frame.
-    var head: VP8FrameHeader?
+    var head: Head?
   }
+  private struct Head: Sendable {
+    var isKey: Bool
+    var size: PictureSize?
+  }
+  private let codec: Codec
   private var parts: [Part] = []
   private var padding: Set<Int64> = []
 
-  init() {}
+  init(_ codec: Codec) { self.codec = codec }
 
-  /// Takes in a packet once; false where its payload is no VP8.
+  /// Takes in a packet once; false where its payload is none of the codec's.
   mutating func add(_ packet: RTPPacket, _ datagram: Span<UInt8>, number: Int64, ticks: Int64) -> Bool {
-    guard let descriptor = try? VP8PayloadDescriptor(parsing: datagram, from: packet.payloadStart, to: packet.payloadEnd) else {
+    do throws(WireError) {
+      var part = Part(number: number, ticks: ticks, marker: packet.marker, endsFrame: packet.marker)
+      if codec == .vp9 {
+        try VideoInspection.readVP9(packet, datagram, &part)
+      } else {
+        part.head = try VideoInspection.vp8(packet, datagram)
+      }
+      parts.append(part)
+      return true
+    } catch {
       return false
     }
-    var head: VP8FrameHeader?
-    if descriptor.startsFrame {
-      head = try? VP8FrameHeader(parsing: datagram.extracting(packet.payloadStart + descriptor.count..<packet.payloadEnd))
-      guard head != nil else { return false }
-    }
-    parts.append(Part(number: number, ticks: ticks, marker: packet.marker, head: head))
-    return true
+  }
+
+  private static func vp8(_ packet: RTPPacket, _ datagram: Span<UInt8>) throws(WireError) -> Head? {
+    let descriptor = try VP8PayloadDescriptor(parsing: datagram, from: packet.payloadStart, to: packet.payloadEnd)
+    guard descriptor.startsFrame else { return nil }
+    let head = try VP8FrameHeader(parsing: datagram.extracting(packet.payloadStart + descriptor.count..<packet.payloadEnd))
+    return Head(isKey: head.isKey, size: head.size)
+  }
+
+  /// A picture's head is its lowest layer's; of its size the structure tells more, where there is one.
+  private static func readVP9(_ packet: RTPPacket, _ datagram: Span<UInt8>, _ part: inout Part) throws(WireError) {
+    let descriptor = try VP9PayloadDescriptor(parsing: datagram, from: packet.payloadStart, to: packet.payloadEnd)
+    part.endsFrame = descriptor.endsFrame
+    guard descriptor.startsFrame else { return }
+    let head = try VP9FrameHeader(
+      parsing: datagram, from: packet.payloadStart + descriptor.count, to: packet.payloadEnd, slots: VP9Slots())
+    part.head = Head(isKey: head.isKey, size: descriptor.structure?.sizes.last ?? head.size)
   }
 
   /// A packet of padding uses up a number within or between frames and is no loss.
@@ -49,7 +75,7 @@ package struct VideoInspection: Sendable {
     while start < parts.count {
       var end = start + 1
       while end < parts.count, parts[end].ticks == parts[start].ticks { end += 1 }
-      count(parts[start..<end])
+      count(parts[start..<end], next: end < parts.count ? parts[end].number : nil)
       start = end
     }
     if keyFrames == 0 { framesBeforeFirstKeyFrame = completeFrames }
@@ -57,11 +83,13 @@ package struct VideoInspection: Sendable {
     padding = []
   }
 
-  private mutating func count(_ frame: ArraySlice<Part>) {
+  /// A frame is whole to its marker or, with senders that leave its last layer out and the marker with it, to the next one's first packet.
+  private mutating func count(_ frame: ArraySlice<Part>, next: Int64?) {
     guard let first = frame.first, let last = frame.last else { return }
     let gaps = last.number - first.number + 1 - Int64(frame.count)
     let filled = gaps == 0 ? 0 : Int64(padding.count { $0 > first.number && $0 < last.number })
-    guard let head = first.head, last.marker, gaps == filled else {
+    let isEnded = last.marker || last.endsFrame && next == last.number + 1
+    guard let head = first.head, isEnded, gaps == filled else {
       incompleteFrames += 1
       return
     }

@@ -9,13 +9,14 @@ package enum MediaKind: String, Sendable, Hashable, CaseIterable {
 package enum Codec: String, Sendable, Hashable, CaseIterable {
   case opus = "opus"
   case vp8 = "VP8"
+  case vp9 = "VP9"
   /// Made by the transcoder for HLS; not yet accepted from the wire.
   case h264 = "H264"
   /// Made by the transcoder for HLS; never comes over RTP here.
   case aac = "AAC"
 
   /// The codecs accepted from an RTP source.
-  package static let received: [Codec] = [.opus, .vp8]
+  package static let received: [Codec] = [.opus, .vp8, .vp9]
 
   /// The received codec of that name; nil where there is none.
   package init?(name: String) {
@@ -26,14 +27,14 @@ package enum Codec: String, Sendable, Hashable, CaseIterable {
   package var kind: MediaKind {
     switch self {
     case .opus, .aac: .audio
-    case .vp8, .h264: .video
+    case .vp8, .vp9, .h264: .video
     }
   }
-  /// The RTP clock rate that the payload format fixes (RFC 7587 §4.1, RFC 7741 §6.1).
+  /// The RTP clock rate that the payload format fixes (RFC 7587 §4.1, RFC 7741 §6.1, RFC 9628 §6).
   package var clockRate: ClockRate {
     switch self {
     case .opus, .aac: ClockRate(48_000)
-    case .vp8, .h264: ClockRate(90_000)
+    case .vp8, .vp9, .h264: ClockRate(90_000)
     }
   }
 }

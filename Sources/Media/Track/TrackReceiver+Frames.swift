@@ -114,8 +114,17 @@ extension TrackReceiver {
     take(clock: &clock, pool: pool)
   }
 
-  /// The picture's size where the packet begins a VP8 key frame, else nil (RFC 6386 §9.1).
-  package static func keyFrameSize(_ packet: RTPPacket, _ datagram: Span<UInt8>) -> PictureSize? {
+  /// The picture's size where the packet begins a key frame of a codec whose key frames tell it at their beginning, else nil.
+  package static func keyFrameSize(_ codec: Codec, _ packet: RTPPacket, _ datagram: Span<UInt8>) -> PictureSize? {
+    switch codec {
+    case .vp8: vp8KeyFrameSize(packet, datagram)
+    case .vp9: VP9Depacketizer.keyFrameHeader(packet, datagram)?.size
+    default: nil
+    }
+  }
+
+  /// RFC 6386 §9.1.
+  private static func vp8KeyFrameSize(_ packet: RTPPacket, _ datagram: Span<UInt8>) -> PictureSize? {
     guard let descriptor = try? VP8PayloadDescriptor(parsing: datagram, from: packet.payloadStart, to: packet.payloadEnd),
       descriptor.startsFrame
     else { return nil }
@@ -152,12 +161,10 @@ extension TrackReceiver {
       needIsUpperLayers = false
       keyFrameRequest.satisfied()
     }
-    if frame.isKey {
-      keyFrameRequest.satisfied()
-      if let now = frame.size, now != size {
-        size = now
-        outputs.append(.resized(now))
-      }
+    if frame.isKey { keyFrameRequest.satisfied() }
+    if let now = frame.size, now != size {
+      size = now
+      outputs.append(.resized(now))
     }
     give(
       PlacedFrame(

@@ -16,7 +16,7 @@ package struct AssembledFrame: Sendable {
   package var arrival: Instant
   /// Whether decoding can start here.
   package var isKey: Bool
-  /// The size that a key frame declares.
+  /// The size that a key frame declares, or a frame of another size than those before it.
   package var size: PictureSize?
   /// Whether it proves that no frame was lost where packets are missing before it: they were padding.
   package var provesNothingLost = false
@@ -74,19 +74,43 @@ protocol PayloadFormatReader: Sendable {
 
 /// The reader of a track's payload format. One of the members is there, and stays; all calls go to it in place.
 struct VideoDepacketizer: Sendable {
-  private enum Format { case none, vp8 }
+  private enum Format { case none, vp8, vp9 }
   private let format: Format
   private var vp8: VP8Depacketizer
+  private var vp9: VP9Depacketizer
 
   /// For a track without pictures, a reader that makes none.
   init(_ codec: Codec) {
-    format = codec == .vp8 ? .vp8 : .none
+    switch codec {
+    case .vp8: format = .vp8
+    case .vp9: format = .vp9
+    case .opus, .h264, .aac: format = .none
+    }
     vp8 = VP8Depacketizer()
+    vp9 = VP9Depacketizer()
   }
 
-  var pendingPackets: Int { vp8.pendingPackets }
-  var pendingBytes: Int { vp8.pendingBytes }
-  var isOpen: Bool { vp8.isOpen }
+  var pendingPackets: Int {
+    switch format {
+    case .none: 0
+    case .vp8: vp8.pendingPackets
+    case .vp9: vp9.pendingPackets
+    }
+  }
+  var pendingBytes: Int {
+    switch format {
+    case .none: 0
+    case .vp8: vp8.pendingBytes
+    case .vp9: vp9.pendingBytes
+    }
+  }
+  var isOpen: Bool {
+    switch format {
+    case .none: false
+    case .vp8: vp8.isOpen
+    case .vp9: vp9.isOpen
+    }
+  }
 
   mutating func receive(
     _ packet: RTPPacket, datagram: Span<UInt8>, ticks: Int64, at arrival: Instant, pool: BufferPool, into out: inout [Depacketized]
@@ -94,6 +118,7 @@ struct VideoDepacketizer: Sendable {
     switch format {
     case .none: break
     case .vp8: vp8.receive(packet, datagram: datagram, ticks: ticks, at: arrival, pool: pool, into: &out)
+    case .vp9: vp9.receive(packet, datagram: datagram, ticks: ticks, at: arrival, pool: pool, into: &out)
     }
   }
 
@@ -101,6 +126,7 @@ struct VideoDepacketizer: Sendable {
     switch format {
     case .none: break
     case .vp8: vp8.drop(cause, pool: pool, into: &out)
+    case .vp9: vp9.drop(cause, pool: pool, into: &out)
     }
   }
 
@@ -108,6 +134,7 @@ struct VideoDepacketizer: Sendable {
     switch format {
     case .none: break
     case .vp8: vp8.missing(packets: packets)
+    case .vp9: vp9.missing(packets: packets)
     }
   }
 
@@ -115,6 +142,7 @@ struct VideoDepacketizer: Sendable {
     switch format {
     case .none: break
     case .vp8: vp8.close()
+    case .vp9: vp9.close()
     }
   }
 
@@ -122,6 +150,7 @@ struct VideoDepacketizer: Sendable {
     switch format {
     case .none: false
     case .vp8: VP8Depacketizer.beginsKeyFrame(packet, datagram)
+    case .vp9: VP9Depacketizer.beginsKeyFrame(packet, datagram)
     }
   }
 }

@@ -110,6 +110,8 @@ extension FragmentContext {
     unsafe format.pointee.flush_packets = 0
     // No name and version of the library in the header: the same tracks give the same bytes.
     unsafe format.pointee.flags |= AVFMT_FLAG_BITEXACT
+    // Frames come as they are to be written: no filter of the muxer's own choice goes over them.
+    unsafe format.pointee.flags &= ~AVFMT_FLAG_AUTO_BSF
     for (index, track) in tracks.enumerated() {
       guard let stream = unsafe avformat_new_stream(format, nil) else { throw .outOfMemory }
       unsafe stream.pointee.time_base = AVRational(num: 1, den: Int32(track.codec.clockRate.hertz))
@@ -134,6 +136,26 @@ extension FragmentContext {
     }
   }
 
+  /// Says what a vpcC says.
+  private static func describeVP9(_ configuration: [UInt8], _ parameters: UnsafeMutablePointer<AVCodecParameters>) {
+    unsafe parameters.pointee.profile = Int32(configuration[0])
+    unsafe parameters.pointee.level = Int32(configuration[1])
+    let formats: [[AVPixelFormat]] = [
+      [AV_PIX_FMT_YUV420P, AV_PIX_FMT_YUV422P, AV_PIX_FMT_YUV444P],
+      [AV_PIX_FMT_YUV420P10LE, AV_PIX_FMT_YUV422P10LE, AV_PIX_FMT_YUV444P10LE],
+      [AV_PIX_FMT_YUV420P12LE, AV_PIX_FMT_YUV422P12LE, AV_PIX_FMT_YUV444P12LE],
+    ]
+    let depth = Int(configuration[2] >> 4)
+    let chroma = max(0, Int(configuration[2] >> 1 & 7) - 1)
+    unsafe parameters.pointee.format = formats[depth == 12 ? 2 : depth == 10 ? 1 : 0][min(chroma, 2)].rawValue
+    // In 4:2:0, where chroma lies is a part of the box: between two rows.
+    unsafe parameters.pointee.chroma_location = AVCHROMA_LOC_LEFT
+    unsafe parameters.pointee.color_range = configuration[2] & 1 == 1 ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG
+    unsafe parameters.pointee.color_primaries = AVColorPrimaries(UInt32(configuration[3]))
+    unsafe parameters.pointee.color_trc = AVColorTransferCharacteristic(UInt32(configuration[4]))
+    unsafe parameters.pointee.color_space = AVColorSpace(UInt32(configuration[5]))
+  }
+
   private static func describe(
     _ track: TrackFormat, _ index: Int, _ parameters: UnsafeMutablePointer<AVCodecParameters>
   ) throws(MuxError) {
@@ -147,9 +169,11 @@ extension FragmentContext {
       unsafe av_channel_layout_default(&parameters.pointee.ch_layout, Int32(track.channels))
     case .video:
       unsafe parameters.pointee.codec_type = AVMEDIA_TYPE_VIDEO
-      unsafe parameters.pointee.codec_id = AV_CODEC_ID_H264
+      unsafe parameters.pointee.codec_id = track.codec == .vp9 ? AV_CODEC_ID_VP9 : AV_CODEC_ID_H264
       unsafe parameters.pointee.width = Int32(track.size?.width ?? 0)
       unsafe parameters.pointee.height = Int32(track.size?.height ?? 0)
+      // The muxer makes the codec's header of the parameters.
+      if track.codec == .vp9 { return unsafe describeVP9(track.configuration, parameters) }
     }
     let header = track.codec == .opus ? OpusHead.bytes(channels: UInt8(track.channels)) : track.configuration
     guard let extra = unsafe av_mallocz(header.count + Int(AV_INPUT_BUFFER_PADDING_SIZE)) else { throw .outOfMemory }

@@ -48,6 +48,12 @@ struct FragmentHeader {
     entries.forEachChild(in: bytes, skipping: 8) { entry in
       if entry.isNamed("Opus") { track.codecName = "opus" }
       if entry.isNamed("mp4a") { track.codecName = "mp4a.40.2" }
+      // The box begins with its version and flags.
+      if entry.isNamed("vp09"), entry.body.count >= 78, let vpcC = entry.child("vpcC", in: bytes, skipping: 78)?.body, vpcC.count >= 7 {
+        let at = entry.body.lowerBound + 24
+        track.size = PictureSize(width: Int(bytes.u16(at: at)), height: Int(bytes.u16(at: at + 2)))
+        track.codecName = VP9Configuration.codecName((4..<7).map { bytes[vpcC.lowerBound + $0] })
+      }
       if entry.isNamed("avc1"), entry.body.count >= 78, let avcC = entry.child("avcC", in: bytes, skipping: 78)?.body, avcC.count >= 4 {
         let at = entry.body.lowerBound + 24
         track.size = PictureSize(width: Int(bytes.u16(at: at)), height: Int(bytes.u16(at: at + 2)))
@@ -84,6 +90,7 @@ extension FragmentHeader {
     case .h264:
       guard format.configuration.count >= 4 else { return nil }
       return avcName(profile: format.configuration[1], format.configuration[2], level: format.configuration[3])
+    case .vp9: return VP9Configuration.codecName(format.configuration)
     case .vp8: return nil
     }
   }

@@ -1,7 +1,7 @@
 package import Codecs
 package import Ground
 
-/// Makes fragmented MP4 (ISO/IEC 14496-12 §8.8) of H.264, AAC and Opus: an initialization segment, and fragments of `moof` and
+/// Makes fragmented MP4 (ISO/IEC 14496-12 §8.8) of H.264, VP9, AAC and Opus: an initialization segment, and fragments of `moof` and
 /// `mdat` whose times are the frames' places on the timeline, to the tick (90 kHz for video, 48 kHz for audio).
 package struct FragmentWriter: ~Copyable {
   private struct Track {
@@ -25,7 +25,7 @@ package struct FragmentWriter: ~Copyable {
   /// Frames in the open fragment.
   package private(set) var pendingFrames = 0
 
-  /// Throws `noTracks`, `unsupported`, `badFormat` where a track's configuration cannot be one (an avcC and a size for H.264, an
+  /// Throws `noTracks`, `unsupported`, `badFormat` where a track's configuration cannot be one (an avcC and a size for H.264, a vpcC and a size for VP9, an
   /// AudioSpecificConfig of 48 kHz for AAC, one or two channels), `library`, `outOfMemory`.
   package init(tracks formats: [TrackFormat]) throws(MuxError) {
     guard !formats.isEmpty else { throw .noTracks }
@@ -85,6 +85,9 @@ package struct FragmentWriter: ~Copyable {
       else { throw .badFormat(track: index) }
     case .opus:
       guard (1...2).contains(format.channels) else { throw .badFormat(track: index) }
+    case .vp9:
+      guard configuration.count == 8, let size = format.size, (1...16_384).contains(size.width), (1...16_384).contains(size.height)
+      else { throw .badFormat(track: index) }
     case .vp8: throw .unsupported(.vp8)
     }
   }

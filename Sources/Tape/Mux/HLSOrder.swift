@@ -44,6 +44,9 @@ package struct HLSConfiguration: Sendable, Hashable {
   package var fragmentMilliseconds = 500
   /// The first two segments are of a second each, so that there are three sooner.
   package var hasShortStart = false
+  /// Pictures are as their sender coded them, so key frames come when it sends them: a segment may be longer than the target duration, and
+  /// the playlist says its true length.
+  package var hasForeignKeyFrames = false
   /// How many segments there must be before the first playlists are written. Players begin three segments before the end of a live playlist
   /// (RFC 8216 §6.3.3), and Chromium gives up on one that has fewer.
   package var leadSegments = 3

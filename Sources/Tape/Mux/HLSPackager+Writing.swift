@@ -43,7 +43,8 @@ extension HLSPackager {
     if length > limit { overlongSegments += 1 }
     let number = segmentCount
     let finished = HLSSegment(
-      uri: HLSName.segment(number), sequence: number, start: open.start, durationMilliseconds: min(max(length, 1), limit),
+      uri: HLSName.segment(number), sequence: number, start: open.start,
+      durationMilliseconds: configuration.hasForeignKeyFrames ? max(length, 1) : min(max(length, 1), limit),
       byteCount: byteCount, programDateTime: open.programDateTime, isDiscontinuous: open.isDiscontinuous)
     presentation.add(
       MediaPlaylist.Segment(

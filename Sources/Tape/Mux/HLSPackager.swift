@@ -151,7 +151,7 @@ package struct HLSPackager: ~Copyable {
     formats = next
     lanes = next.map { HLSLane(codec: $0.codec) }
     videoTrack = next.firstIndex { $0.codec.kind == .video }
-    parameterSets = HLSParameterSets(avcC: videoTrack.map { next[$0].configuration } ?? [])
+    parameterSets = HLSParameterSets(avcC: videoTrack.flatMap { next[$0].codec == .h264 ? next[$0].configuration : nil } ?? [])
     needsKey = true
     isDiscontinuous = segmentCount > 0
   }

@@ -33,6 +33,8 @@ struct HLSPresentation {
   }
 
   mutating func add(_ segment: MediaPlaylist.Segment, bytes: Int) {
+    // A segment's length, rounded, may not be above the target duration (RFC 8216 §4.3.3.1).
+    playlist.targetDurationSeconds = max(playlist.targetDurationSeconds, (segment.durationMilliseconds + 500) / 1_000)
     body.append(contentsOf: segment.text(after: last).utf8)
     last = segment
     segmentCount += 1

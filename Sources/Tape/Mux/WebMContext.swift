@@ -3,7 +3,7 @@ import Codecs
 
 /// Owns libavformat's WebM muxer, its packet, and the sink that it writes to. Checks nothing that `WebMWriter` has checked.
 @safe struct WebMContext: ~Copyable {
-  /// Stands in the header while no picture's size is known. Both sides need two bytes, as every size of VP8 fits in.
+  /// Stands in the header while no picture's size is known. Both sides need two bytes, as every size that is taken fits in.
   static let placeholder = PictureSize(width: 640, height: 360)
 
   let io: ByteSinkContext
@@ -86,6 +86,8 @@ extension WebMContext {
     unsafe format.pointee.pb = io
     unsafe format.pointee.avoid_negative_ts = 0
     unsafe format.pointee.flush_packets = 0
+    // Frames come as they are to be written: no filter of the muxer's own choice goes over them.
+    unsafe format.pointee.flags &= ~AVFMT_FLAG_AUTO_BSF
     var defaulted: Set<MediaKind> = []
     for (index, track) in tracks.enumerated() {
       guard let stream = unsafe avformat_new_stream(format, nil) else { throw .outOfMemory }
@@ -128,10 +130,10 @@ extension WebMContext {
       unsafe extra.copyMemory(from: head, byteCount: head.count)
       unsafe parameters.pointee.extradata = extra.assumingMemoryBound(to: UInt8.self)
       unsafe parameters.pointee.extradata_size = Int32(head.count)
-    case .vp8:
+    case .vp8, .vp9:
       guard track.size.map(canDeclare) ?? true else { throw .badFormat(track: index) }
       unsafe parameters.pointee.codec_type = AVMEDIA_TYPE_VIDEO
-      unsafe parameters.pointee.codec_id = AV_CODEC_ID_VP8
+      unsafe parameters.pointee.codec_id = track.codec == .vp9 ? AV_CODEC_ID_VP9 : AV_CODEC_ID_VP8
       unsafe parameters.pointee.width = Int32(placeholder.width)
       unsafe parameters.pointee.height = Int32(placeholder.height)
     case .h264, .aac: throw .unsupported(track.codec)

@@ -154,6 +154,7 @@ extension Codec {
     switch self {
     case .opus: "A_OPUS"
     case .vp8: "V_VP8"
+    case .vp9: "V_VP9"
     case .h264, .aac: ""
     }
   }

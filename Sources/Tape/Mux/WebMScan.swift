@@ -32,6 +32,8 @@ struct WebMScan {
   /// No Opus packet is longer: 48 frames of 1275 bytes with their lengths (RFC 6716 §3.2).
   private static let longestSound: Int64 = 1 << 16
   private static let vp8HeadBytes: Int64 = 10
+  /// More than the longest beginning of a VP9 frame header, up to its size.
+  private static let vp9HeadBytes: Int64 = 32
 
   let header: WebMHeader
   private(set) var cues = WebMCues()
@@ -149,6 +151,11 @@ struct WebMScan {
         guard isCut else { break }
         let held = try window.hold(block.payload.lowerBound, Int(min(Int64(block.payload.count), WebMScan.vp8HeadBytes)))
         if (try? VP8FrameHeader(parsing: window.bytes.span.extracting(held)))?.isKey != block.isKey { return end }
+      case .vp9:
+        guard isCut else { break }
+        let held = try window.hold(block.payload.lowerBound, Int(min(Int64(block.payload.count), WebMScan.vp9HeadBytes)))
+        let head = try? VP9FrameHeader(parsing: window.bytes.span, from: held.lowerBound, to: held.upperBound, slots: VP9Slots())
+        if head?.isKey != block.isKey { return end }
       }
       used.insert(track.number)
       _ = clocks[block.track].place(block.timestamp - track.delayMilliseconds, duration: duration)

@@ -10,6 +10,7 @@ package final class ParticipantHLS {
   private let output: HLSOutput
   private let files: any TapeFiles
   private var packager: HLSPackager
+  private var wallClockZero: WallTime
   private var transcoder: ParticipantTranscoder?
   /// The tracks that are transcoded, pictures first; nil until the tape has begun.
   private var lanes: [TrackFormat]?
@@ -31,13 +32,20 @@ package final class ParticipantHLS {
     self.folder = folder
     self.output = output
     self.files = files
+    self.wallClockZero = wallClockZero
+    packager = HLSPackager(ParticipantHLS.configuration(output, copying: false), wallClockZero: wallClockZero)
+  }
+
+  /// What the packager is to expect: pictures that are encoded here keep what was asked for; of copied ones only their sender knows.
+  private static func configuration(_ output: HLSOutput, copying: Bool) -> HLSConfiguration {
     let quality = VideoQuality(rawValue: output.quality.rawValue) ?? .medium
-    let videoBits = output.video == .h264 ? quality.bitsPerSecond : 0
+    let isEncoded = output.video == .h264 && !copying
     var configuration = HLSConfiguration(
-      segmentSeconds: output.segmentSeconds, bitsPerSecond: videoBits + 128_000,
-      frameRate: output.video == .h264 ? Double(quality.framesPerSecond) : nil)
+      segmentSeconds: output.segmentSeconds, bitsPerSecond: (isEncoded ? quality.bitsPerSecond : 0) + 128_000,
+      frameRate: isEncoded ? Double(quality.framesPerSecond) : nil)
     configuration.hasShortStart = true
-    packager = HLSPackager(configuration, wallClockZero: wallClockZero)
+    configuration.hasForeignKeyFrames = copying
+    return configuration
   }
 
   // MARK: Facts
@@ -62,13 +70,17 @@ package final class ParticipantHLS {
   /// kinds as the one before, the presentation goes on without a break.
   package func open(_ formats: [TrackFormat]) {
     guard failure == nil, !isFinished else { return }
-    let video = output.video == .off ? nil : formats.firstIndex { $0.codec == .vp8 }
+    let video = output.video == .off ? nil : formats.firstIndex { $0.codec.kind == .video }
     let audio = formats.firstIndex { $0.codec == .opus }
     let chosen = [video, audio].compactMap { $0 }
     laneOfTrack = formats.indices.map { chosen.firstIndex(of: $0) }
     let next = chosen.map { TrackFormat(codec: formats[$0].codec, channels: formats[$0].channels) }
     mustRestart = next != lanes
     lanes = next
+    if transcoder == nil, packager.segmentCount == 0, let video {
+      let configuration = ParticipantHLS.configuration(output, copying: PictureRelay.takes(formats[video].codec))
+      packager = HLSPackager(configuration, wallClockZero: wallClockZero)
+    }
   }
 
   package func receive(_ frame: EncodedFrame) {
@@ -99,7 +111,10 @@ package final class ParticipantHLS {
     }
   }
 
-  package func setWallClock(zero: WallTime) { packager.setWallClock(zero: zero) }
+  package func setWallClock(zero: WallTime) {
+    wallClockZero = zero
+    packager.setWallClock(zero: zero)
+  }
 
   /// How much of the pictures' work is left out from now on.
   package func shed(_ level: ShedLevel) { transcoder?.shed(level) }

@@ -30,6 +30,7 @@ extension Take {
         noteSettling(number, at: now)
         noteStall(number, at: now)
       }
+      needSegmentStarts(at: now)
       requestKeyFrames(at: now)
       requestLayers(at: now)
       sendReports(at: now)
@@ -116,6 +117,7 @@ extension Take {
       tracks[number].timesAdjusted += 1
     }
     tracks[number].lastTime = time
+    if frame.isKey { tracks[number].noteKeyFrame(at: time) }
     let encoded = EncodedFrame(
       bytes: frame.bytes, track: 0, time: time, duration: frame.duration, isKey: frame.isKey, size: frame.size)
     participants[tracks[number].participant].interleaver.push(

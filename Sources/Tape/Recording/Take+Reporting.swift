@@ -3,10 +3,25 @@ package import Ground
 import Peer
 import RTCP
 import Track
+import Transcode
 
 /// What the take tells: to the sender by RTCP, to its owner by events and limits.
 extension Take {
   // MARK: RTCP
+
+  /// A presentation that copies pictures can begin a segment only where the sender began anew, so the sender is asked to where a segment
+  /// should end.
+  func needSegmentStarts(at now: Instant) {
+    guard let copiedSegment, timeline.zero != nil, !timeline.isPaused else { return }
+    let reached = timeline.reached(Int64(bitPattern: now.nanoseconds))
+    for number in tracks.indices where !tracks[number].hasEnded && !tracks[number].isStalled {
+      guard PictureRelay.takes(tracks[number].specification.codec), let first = tracks[number].firstKeyTime,
+        let last = tracks[number].lastKeyTime
+      else { continue }
+      let grid = SegmentGrid(segment: copiedSegment, shortStart: first)
+      if reached >= grid.boundary(after: last) { tracks[number].receiver.needKeyFrame(at: now) }
+    }
+  }
 
   func requestKeyFrames(at now: Instant) {
     guard !timeline.isPaused else { return }

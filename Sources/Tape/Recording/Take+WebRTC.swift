@@ -156,7 +156,7 @@ extension Take {
   ) -> Bool {
     let number = route.track
     if tracks[number].selector != nil {
-      let key = TrackReceiver.keyFrameSize(packet, datagram)
+      let key = TrackReceiver.keyFrameSize(tracks[number].receiver.codec, packet, datagram)
       switch tracks[number].selector?.observe(route.layer, key: key, at: arrival) {
       case .take: break
       case .change:

@@ -46,6 +46,8 @@ package final class Take {
   var early: [EarlyOutput] = []
   var earlyBytes = 0
   var writer = RTCPWriter()
+  /// How long the segments of a presentation are that takes pictures as they come; nil without one.
+  package var copiedSegment: TimeSpan?
   /// Room for a packet that a retransmission repeats.
   var restored: [UInt8] = []
   /// Room for a packet taken out of redundancy.

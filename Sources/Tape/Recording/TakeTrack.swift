@@ -39,9 +39,17 @@ struct TakeTrack {
   /// The index in its participant's current file.
   var fileTrack: Int?
   var lastTime: MediaTime?
+  /// Where the track's first and last key frame lie.
+  var firstKeyTime: MediaTime?
+  var lastKeyTime: MediaTime?
   var timesAdjusted: UInt64 = 0
   var gapEvents = EventBudget()
   var sizeEvents = EventBudget()
+
+  mutating func noteKeyFrame(at time: MediaTime) {
+    if firstKeyTime == nil { firstKeyTime = time }
+    lastKeyTime = time
+  }
 }
 
 /// Packets of a new SSRC on a track that has one: kept until the old one is seen to be silent.

@@ -23,6 +23,8 @@ package final class ParticipantTranscoder {
   private let videoTrack: Int?
   private let audioTrack: Int?
   private var video: VideoTranscoder?
+  /// Pictures that are passed on as they are.
+  private var relay: PictureRelay?
   private var aac: AudioTranscoder?
   private var opus: OpusRelay?
   private var nextAudio: EncodedFrame?
@@ -32,20 +34,28 @@ package final class ParticipantTranscoder {
 
   /// How far time has come, by frames or by `advance`.
   private var reached: MediaTime
+  private let start: MediaTime
 
   /// A hole is filled in one call: a frame so far ahead of all before it is taken for an error rather than for hours of silence.
   private static let farthestAhead = TimeSpan.milliseconds(3_600_000)
+  /// How long sound waits for a first picture that is passed on.
+  private static let patience = TimeSpan.milliseconds(3_000)
   /// Ten years. What lies beyond is no recording's time, and would come near to overflowing the arithmetic of samples.
   private static let latest = MediaTime(nanoseconds: 315_576_000_000_000_000)
 
   /// `tracks`: the formats that the tape was opened with, the participant's declared tracks; frames name them by index. Throws `cannotOpen`.
   package init(tracks: [TrackFormat], settings: TranscodeSettings) throws(TranscodeError) {
-    videoTrack = settings.video == nil ? nil : tracks.firstIndex { $0.codec == .vp8 }
+    videoTrack = settings.video == nil ? nil : tracks.firstIndex { $0.codec.kind == .video }
     audioTrack = tracks.firstIndex { $0.codec == .opus }
     var codecs: [Codec] = []
-    if videoTrack != nil {
-      video = try VideoTranscoder(settings: settings)
-      codecs.append(.h264)
+    if let videoTrack {
+      let codec = tracks[videoTrack].codec
+      if PictureRelay.takes(codec) {
+        relay = PictureRelay(codec: codec, start: settings.start)
+      } else {
+        video = try VideoTranscoder(settings: settings)
+      }
+      codecs.append(relay == nil ? .h264 : codec)
     }
     if let audioTrack {
       let channels = min(max(tracks[audioTrack].channels, 1), 2)
@@ -60,13 +70,14 @@ package final class ParticipantTranscoder {
     }
     self.codecs = codecs
     reached = settings.start
+    start = settings.start
   }
 
-  package var videoCounters: VideoTranscodeCounters { video?.counters ?? VideoTranscodeCounters() }
+  package var videoCounters: VideoTranscodeCounters { video?.counters ?? relay?.counters ?? VideoTranscodeCounters() }
   package var audioCounters: AudioTranscodeCounters { aac?.counters ?? opus?.counters ?? AudioTranscodeCounters() }
   package var shedLevel: ShedLevel { video?.shedLevel ?? .nothing }
   /// Whether video stands still until a key frame comes.
-  package var awaitsKeyFrame: Bool { video?.awaitsKeyFrame ?? false }
+  package var awaitsKeyFrame: Bool { video?.awaitsKeyFrame ?? relay?.awaitsKeyFrame ?? false }
 
   /// Takes one frame for the tape. Throws `cannotOpen` and `cannotEncode` of an encoder; what cannot be decoded is counted.
   package func receive(_ frame: EncodedFrame) throws(TranscodeError) {
@@ -77,6 +88,7 @@ package final class ParticipantTranscoder {
     }
     if frame.track == videoTrack {
       try video?.receive(frame)
+      relay?.receive(frame)
     } else if frame.track == audioTrack {
       try aac?.receive(frame)
       opus?.receive(frame)
@@ -94,6 +106,7 @@ package final class ParticipantTranscoder {
     let time = min(time, Self.latest)
     reached = max(reached, time)
     try video?.advance(to: time)
+    relay?.advance(to: time)
     try aac?.advance(to: time)
     opus?.advance(to: time)
   }
@@ -103,6 +116,7 @@ package final class ParticipantTranscoder {
     guard !isFinished else { return }
     let time = min(time, Self.latest)
     try video?.finish(at: time)
+    relay?.advance(to: time)
     try aac?.finish(at: time)
     opus?.advance(to: time)
     isFinished = true
@@ -111,25 +125,29 @@ package final class ParticipantTranscoder {
   /// Sets how much of the video's work is left out from now on.
   package func shed(_ level: ShedLevel) { video?.shed(level) }
   /// Drops video inter frames, undecoded, until the next key frame.
-  package func skipToKeyFrame() { video?.skipToKeyFrame() }
+  package func skipToKeyFrame() {
+    video?.skipToKeyFrame()
+    relay?.skipToKeyFrame()
+  }
 
   /// The next output; nil until more has come in. A frame waits until nothing of the other track can come before it.
   package func poll() -> Output? {
     // Video's first output is its format, and nothing goes before the formats.
-    if !isAnnounced, videoTrack != nil { return pollVideo() }
+    if !isAnnounced, videoTrack != nil, let output = pollVideo() { return output }
+    if !isAnnounced, videoTrack != nil, !soundGoesAlone { return nil }
     if nextAudio == nil { nextAudio = aac?.poll() ?? opus?.poll() }
     let soundTime = nextAudio?.time
-    if let pictureTime = video?.nextOutputTime, isFirst(pictureTime, before: soundTime) { return pollVideo() }
+    if let pictureTime = video?.nextOutputTime ?? relay?.nextOutputTime, isFirst(pictureTime, before: soundTime) { return pollVideo() }
     guard let soundTime, let frame = nextAudio, isDue(soundTime) else { return nil }
     if !isAnnounced { return announce(from: soundTime) }
     nextAudio = nil
     var output = frame
-    output.track = videoTrack == nil ? 0 : 1
+    output.track = videoFormat == nil ? 0 : 1
     return .frame(output)
   }
 
   private func pollVideo() -> Output? {
-    switch video?.poll() {
+    switch video?.poll() ?? relay?.poll() {
     case .format(let format, let from):
       videoFormat = format
       return announce(from: from)
@@ -144,6 +162,12 @@ package final class ParticipantTranscoder {
     return .formats([videoFormat, audioFormat].compactMap { $0 }, from: time)
   }
 
+  /// Pictures that are passed on may not come for long: then the output begins with sound, and gets its picture later.
+  private var soundGoesAlone: Bool {
+    guard relay != nil, audioTrack != nil else { return false }
+    return isFinished || reached - start >= Self.patience
+  }
+
   /// Whether a picture at `time` goes before the sound that waits, or that may yet come.
   private func isFirst(_ time: MediaTime, before sound: MediaTime?) -> Bool {
     if let sound { return time <= sound }
@@ -153,7 +177,7 @@ package final class ParticipantTranscoder {
 
   /// Whether sound at `time` goes before any picture that may yet come. Asked when no picture waits that goes first.
   private func isDue(_ time: MediaTime) -> Bool {
-    guard let picture = video?.nextOutputTime ?? video?.horizon else { return true }
+    guard let picture = video?.nextOutputTime ?? video?.horizon ?? relay?.nextOutputTime ?? relay?.horizon else { return true }
     return isFinished || time <= picture
   }
 }
