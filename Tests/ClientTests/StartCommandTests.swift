@@ -50,7 +50,7 @@ import Testing
         + #"{"participant":"ada","kind":"audio","codec":"opus","payloadType":111,"ssrc":1,"clockRate":48000,"channels":1,"port":5004,"#
         + #""remote":{"ip":"::1","port":9}},"#
         + #"{"participant":"bob","kind":"video","codec":"VP8","payloadType":96,"rtx":{"payloadType":97,"ssrc":3}},"#
-        + #"{"participant":"c","codec":"H264","payloadType":98}]}}"#
+        + #"{"participant":"c","kind":"video","codec":"H264","payloadType":98}]}}"#
     ),
     (
       [

@@ -233,11 +233,11 @@ private let badStarts: [(String, String, String)] = [
   ),
   (
     source("", tracks: #"{"participant":"a","payloadType":1}"#), "source.tracks[0].codec",
-    "this field is required: allowed is opus, VP8 or VP9"
+    "this field is required: allowed is opus, VP8, VP9 or H264"
   ),
   (
-    source("", tracks: #"{"participant":"a","codec":"H264","payloadType":1}"#), "source.tracks[0].codec",
-    "\"H264\" is not a codec that can be recorded; allowed is opus, VP8 or VP9"
+    source("", tracks: #"{"participant":"a","codec":"H263","payloadType":1}"#), "source.tracks[0].codec",
+    "\"H263\" is not a codec that can be recorded; allowed is opus, VP8, VP9 or H264"
   ),
   (source("", tracks: #"{"participant":"a","codec":"opus"}"#), "source.tracks[0].payloadType", "this field is required: 0 to 127"),
   (
@@ -309,7 +309,20 @@ private let badStarts: [(String, String, String)] = [
   (start(#""participants":[{"id":"a"},{"id":"a"}]"#), "participants[1].id", "\"a\" is already the id of participants[0]"),
   (start(#""participants":[{"id":"a","userid":"b"}]"#), "participants[0].userid", "there is no such field; did you mean userId?"),
   (start(#""outputs":{"file":null}"#), "outputs.file", "the file cannot be turned off in this version"),
-  (start(#""outputs":{"file":{"container":"mp4"}}"#), "outputs.file.container", "\"mp4\" is not a known container; allowed is webm"),
+  (start(#""outputs":{"file":{"container":"mp4"}}"#), "outputs.file.container", "\"mp4\" is not known; allowed is webm or mkv"),
+  (
+    #"{"room":"r","source":{"type":"rtp","tracks":[{"participant":"a","codec":"h264","payloadType":96}]},"#
+      + #""outputs":{"file":{"container":"webm"}}}"#,
+    "outputs.file.container", "webm cannot hold H264; mkv can"
+  ),
+  (
+    source("", tracks: #"{"participant":"a","codec":"h264","payloadType":96,"parameters":{"sprop-parameter-sets":"Zw==,eA=="}}"#),
+    "source.tracks[0].parameters.sprop-parameter-sets", "\"eA==\" is not a parameter set in base64"
+  ),
+  (
+    source("", tracks: #"{"participant":"a","codec":"VP8","payloadType":96,"parameters":{}}"#), "source.tracks[0].parameters",
+    "only H264 has parameters to know beforehand, and this is VP8"
+  ),
   (start(#""outputs":{"hsl":null}"#), "outputs.hsl", "there is no such field; did you mean hls?"),
   (start(#""outputs":{"hls":{"segmentSeconds":31}}"#), "outputs.hls.segmentSeconds", "31 is not a number of whole seconds (1 to 30)"),
   (start(#""outputs":{"hls":{"segmentSeconds":1.5}}"#), "outputs.hls.segmentSeconds", "1.5 is not a number of whole seconds (1 to 30)"),

@@ -37,9 +37,9 @@ struct TrackRig {
   static func time(_ milliseconds: Double) -> Instant { origin + .seconds(milliseconds / 1000) }
   private static func milliseconds(_ place: Int64) -> Double { Double(place - Int64(origin.nanoseconds)) / 1e6 }
 
-  init(_ codec: Codec, ssrc: SSRC? = TrackRig.ssrc, deadline: Int64 = 500) {
+  init(_ codec: Codec, ssrc: SSRC? = TrackRig.ssrc, deadline: Int64 = 500, parameterSets: [[UInt8]] = []) {
     let index = clock.addTrack(isAudio: codec.kind == .audio, rate: codec.clockRate)
-    receiver = TrackReceiver(codec: codec, clockIndex: index, ssrc: ssrc, deadline: .milliseconds(deadline))
+    receiver = TrackReceiver(codec: codec, clockIndex: index, ssrc: ssrc, deadline: .milliseconds(deadline), parameterSets: parameterSets)
   }
 
   var counters: TrackCounters { receiver.counters }

@@ -90,7 +90,9 @@ import Track
     for stream in own {
       let ordered = packets.ordered(stream)
       let told =
-        stream.isVP9 ? ExpectedFrames(vp9: ordered) : stream.isVideo ? ExpectedFrames(video: ordered) : ExpectedFrames(audio: ordered)
+        stream.isH264
+        ? ExpectedFrames(h264: ordered)
+        : stream.isVP9 ? ExpectedFrames(vp9: ordered) : stream.isVideo ? ExpectedFrames(video: ordered) : ExpectedFrames(audio: ordered)
       expected += told.frames
       guard stream.isVideo, stream.facts["rtx"]?["recovered"]?.integerValue ?? 0 == 0 else { continue }
       #expect(Int64(told.whole) == stream.facts["frames_complete"]?.integerValue)

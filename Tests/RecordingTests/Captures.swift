@@ -8,7 +8,7 @@ enum Captures {
     .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().appending(path: "captures")
   static let folder = ProcessInfo.processInfo.environment["TAPEDECK_CAPTURES"].map { URL(filePath: $0) } ?? committed
 
-  /// Captures in clear whose facts are known and that have VP8, VP9 or Opus in them, pictures of one spatial layer.
+  /// Captures in clear whose facts are known and that have VP8, VP9, H.264 or Opus in them, pictures of one spatial layer.
   static let plain = names { facts in
     facts["plain_counterpart"] == nil && facts["layers"] == nil && !recorded(facts).isEmpty
       && (facts["name"]?.stringValue).map { exists(path($0)) } == true
@@ -43,6 +43,7 @@ enum Captures {
     var payloadType: UInt8
     var isVideo: Bool
     var isVP9 = false
+    var isH264 = false
     var facts: JSONValue
   }
 
@@ -51,9 +52,12 @@ enum Captures {
       guard let ssrc = stream["ssrc"]?.integerValue else { return nil }
       for field in stream["payload_types"]?.fields ?? [] {
         let codec = (field.value["codec"]?.stringValue ?? "").lowercased()
-        guard codec.hasPrefix("vp8/") || codec.hasPrefix("vp9/") || codec.hasPrefix("opus/"), let type = UInt8(field.name) else { continue }
+        guard codec.hasPrefix("vp8/") || codec.hasPrefix("vp9/") || codec.hasPrefix("h264/") || codec.hasPrefix("opus/"),
+          let type = UInt8(field.name)
+        else { continue }
         return Stream(
-          ssrc: UInt32(ssrc), payloadType: type, isVideo: !codec.hasPrefix("opus/"), isVP9: codec.hasPrefix("vp9/"), facts: stream)
+          ssrc: UInt32(ssrc), payloadType: type, isVideo: !codec.hasPrefix("opus/"), isVP9: codec.hasPrefix("vp9/"),
+          isH264: codec.hasPrefix("h264/"), facts: stream)
       }
       return nil
     }

@@ -43,6 +43,7 @@ enum FileAnswer {
   static func contentType(of name: String) -> String {
     switch name.split(separator: ".").last.map({ $0.lowercased() }) {
     case "webm": "video/webm"
+    case "mkv": "video/matroska"
     case "m3u8": "application/vnd.apple.mpegurl"
     case "m4s", "mp4": "video/mp4"
     case "json": "application/json"

@@ -24,6 +24,9 @@ extension RecordingSpecification {
     participants = try ParticipantSpecification.list(body)
     outputs = try OutputSpecification(body)
     limits = try Limits(body)
+    for codec in declaredCodecs where !container.holds(codec) {
+      throw .field("outputs.file.container", TapeRefusal.text(codec, container))
+    }
   }
 }
 
@@ -55,9 +58,7 @@ extension OutputSpecification {
       guard let file = try outputs.object("file", knowing: ["container"]) else {
         throw .field(outputs.name("file"), "the file cannot be turned off in this version")
       }
-      if let container = try file.string("container", length: 0...64), container != FileOutput.Container.webm.rawValue {
-        throw .field(file.name("container"), "\(Shown.value(.string(container))) is not a known container; allowed is webm")
-      }
+      self.file.container = try file.choice("container", TapeContainer.self)
     }
     if outputs.gives("hls") {
       hls = try outputs.object("hls", knowing: ["segmentSeconds", "video", "audio", "quality"]).map(HLSOutput.init)

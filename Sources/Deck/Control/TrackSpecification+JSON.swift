@@ -23,7 +23,9 @@ extension TrackSpecification {
   private init(_ value: JSONValue, at path: String, layout: PortLayout) throws(ControlError) {
     let fields = try FieldReader(
       value, at: path,
-      knowing: ["participant", "kind", "codec", "payloadType", "ssrc", "clockRate", "channels", "rtx", "red", "port", "remote"])
+      knowing: [
+        "participant", "kind", "codec", "payloadType", "ssrc", "clockRate", "channels", "parameters", "rtx", "red", "port", "remote",
+      ])
     let participant = try fields.require(
       "participant", fields.string("participant", length: 1...256), "the id of the one who publishes it, 1 to 256 characters")
     let accepted = Shown.either(Codec.received.map { $0.rawValue })
@@ -43,6 +45,12 @@ extension TrackSpecification {
       throw .field(fields.name("channels"), "only audio has channels, and \(codec.rawValue) is \(codec.kind.rawValue)")
     }
     channels = Int(try fields.integer("channels", 1...2, "a number of channels") ?? 2)
+    if let parameters = try fields.object("parameters", knowing: ["sprop-parameter-sets"]) {
+      guard codec == .h264 else {
+        throw .field(fields.name("parameters"), "only H264 has parameters to know beforehand, and this is \(codec.rawValue)")
+      }
+      parameterSets = try TrackSpecification.sets(parameters)
+    }
     if let rtx = try fields.object("rtx", knowing: ["payloadType", "ssrc"]) {
       let type = try rtx.require("payloadType", rtx.payloadType(), "0 to 127")
       self.rtx = RTXSpecification(payloadType: type, ssrc: try rtx.ssrc())
@@ -55,6 +63,19 @@ extension TrackSpecification {
     }
     port = try layout.port(fields)
     remote = try RemoteSpecification(fields)
+  }
+
+  /// Base64 of NAL units, with commas between them (RFC 6184 §8.1).
+  private static func sets(_ fields: FieldReader) throws(ControlError) -> [[UInt8]] {
+    let name = "sprop-parameter-sets"
+    var sets: [[UInt8]] = []
+    for text in (try fields.string(name, length: 1...65_536) ?? "").split(separator: ",") {
+      guard let unit = Base64.decode(String(text)), let type = unit.first, type & 0x1f == 7 || type & 0x1f == 8 else {
+        throw .field(fields.name(name), "\(Shown.value(.string(String(text)))) is not a parameter set in base64")
+      }
+      sets.append(unit)
+    }
+    return sets
   }
 
   /// Refuses streams that no receiver could tell apart: an SSRC given twice, a port given twice, and, where streams share a port, one

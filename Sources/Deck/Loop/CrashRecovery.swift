@@ -1,3 +1,4 @@
+import Codecs
 import Glibc
 import Ground
 import JSON
@@ -101,8 +102,9 @@ enum CrashRecovery {
     var out: [FileStatus] = []
     let known = json["files"]?.arrayValue ?? []
     let participants = participantIDs(json)
-    for name in FolderListing.names(folder) where name.hasPrefix("recording") && name.hasSuffix(".webm") {
-      var file = FileStatus(path: name, participant: "", container: "webm")
+    for name in FolderListing.names(folder) where name.hasPrefix("recording") {
+      guard let container = container(of: name) else { continue }
+      var file = FileStatus(path: name, participant: "", container: container.rawValue)
       let told = known.first { $0["path"]?.stringValue == name }
       file.participant = told?["participant"]?.stringValue ?? participant(of: name, participants)
       file.startSeconds = told?["startSeconds"]?.doubleValue
@@ -126,8 +128,13 @@ enum CrashRecovery {
   }
 
   private static func participant(of name: String, _ participants: [String]) -> String {
-    for id in participants where name == TapeNames.webm(participant: id, part: part(of: name)) { return id }
+    guard let container = container(of: name) else { return participants.first ?? "" }
+    for id in participants where name == TapeNames.file(participant: id, part: part(of: name), container) { return id }
     return participants.first ?? ""
+  }
+
+  private static func container(of name: String) -> TapeContainer? {
+    TapeContainer.allCases.first { name.hasSuffix("." + $0.rawValue) }
   }
 
   /// `recording.part2-ada.webm` is part 2.

@@ -104,7 +104,8 @@ extension Recorder {
         "cpuSeconds": .number(Manifest.rounded(cpu)), "residentBytes": residentBytes.map { JSONValue($0) } ?? .null,
         "diskFreeBytes": freeBytes().map { .integer($0) } ?? .null,
       ],
-      "codecs": .array(Codec.received.map { .string($0.rawValue) }), "sources": ["rtp", "webrtc", "whep"], "containers": ["webm"],
+      "codecs": .array(Codec.received.map { .string($0.rawValue) }), "sources": ["rtp", "webrtc", "whep"],
+      "containers": .array(TapeContainer.allCases.map { .string($0.rawValue) }),
       "cryptoSuites": ["AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32", "AEAD_AES_128_GCM", "AEAD_AES_256_GCM"],
     ]
   }

@@ -1,3 +1,4 @@
+import Codecs
 import Ground
 package import JSON
 import Peer
@@ -170,6 +171,12 @@ extension Recorder {
 
   /// With the entry's `sources` held.
   private func addSource(_ source: SourceSpecification, to entry: RecordingEntry) throws(ControlError) -> Int {
+    var source = source
+    try Recorder.fit(source.tracks, into: entry, path: "tracks")
+    source.webrtc?.container = Recorder.container(of: entry)
+    for (i, codec) in (source.webrtc?.codecs ?? []).enumerated() where !Recorder.container(of: entry).holds(codec) {
+      throw Recorder.refusal("codecs[\(i)]", TapeRefusal.text(codec, Recorder.container(of: entry)))
+    }
     let (sourceID, firstTrack, index) = try entry.state.withLock { (state) throws(ControlError) in
       try Recorder.checkCount(state, adding: source.tracks.count)
       try state.claims.claim(source.tracks)
@@ -199,6 +206,18 @@ extension Recorder {
     }
     pull(bound, index: index, entry)
     return index
+  }
+
+  static func container(of entry: RecordingEntry) -> TapeContainer {
+    entry.state.withLock { $0.manifest.specification.container }
+  }
+
+  /// Refuses tracks that the recording's files cannot hold.
+  static func fit(_ tracks: [TrackSpecification], into entry: RecordingEntry, path: String) throws(ControlError) {
+    let container = container(of: entry)
+    for (i, track) in tracks.enumerated() where !container.holds(track.codec) {
+      throw refusal("\(path)[\(i)].codec", TapeRefusal.text(track.codec, container))
+    }
   }
 
   /// Runs `body` on the loop where the recording is still live, and keeps the books; answers false, with nothing done, where it is not.

@@ -12,6 +12,7 @@ extension Recorder {
 
   /// With the entry's `sources` held.
   private func addTracks(_ tracks: [TrackSpecification], to entry: RecordingEntry, source: String) throws(ControlError) -> Int {
+    try Recorder.fit(tracks, into: entry, path: "tracks")
     let (index, described) = try Recorder.find(source, in: entry)
     var whole = described.specification
     let offset = whole.tracks.count
@@ -115,7 +116,7 @@ extension Recorder {
       "\(path).\(name)", "\(type) is also the payload type of another stream on the same port; give both an ssrc to tell them apart")
   }
 
-  private static func refusal(_ field: String, _ reason: String) -> ControlError {
+  static func refusal(_ field: String, _ reason: String) -> ControlError {
     ControlError(.invalidField, "\(field): \(reason)", field: field)
   }
 }

@@ -71,7 +71,8 @@ extension Recorder {
       throw ControlError(.internal, WebRTCSession.text(error))
     }
     var configuration = Negotiator.Configuration()
-    configuration.codecs = webrtc.codecs ?? self.configuration.webrtcCodecs
+    // What the files cannot hold is not agreed on.
+    configuration.codecs = (webrtc.codecs ?? self.configuration.webrtcCodecs).filter(webrtc.container.holds)
     configuration.acceptsSimulcast = webrtc.simulcast != .off
     configuration.sessionID = String(Identifiers.random64() >> 1)
     let negotiator = Negotiator(configuration, local: WebRTCSession.local(peer, isLite: ice.mode == .lite, identity: identity))

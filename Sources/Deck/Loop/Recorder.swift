@@ -1,3 +1,4 @@
+import Codecs
 import DTLS
 import Dispatch
 import Glibc
@@ -135,8 +136,11 @@ package final class Recorder: RecorderControl, Sendable {
     let id = Identifiers.uuidV7(at: wall)
     let folder = configuration.root + "/" + PathComponent.encode(specification.room) + "/" + id
     guard let loop = MediaLoop.forOneMore(of: loops) else { throw ControlError(.internal, "no media loop runs") }
-    let bound = try bind(specification.source, id: "s1", firstTrack: 1, path: "source.", on: loop)
     var specification = specification
+    let container = specification.container
+    specification.outputs.file.container = container
+    specification.source.webrtc?.container = container
+    let bound = try bind(specification.source, id: "s1", firstTrack: 1, path: "source.", on: loop)
     specification.source = bound.description.specification
     var manifest = Manifest(id: id, specification: specification, createdAt: wall)
     manifest.sources = [bound.description]
@@ -225,7 +229,8 @@ package final class Recorder: RecorderControl, Sendable {
       LivePresenter(folder: folder, output: $0, participants: participants, accounts: accounts, pool: transcoders)
     }
     let tape = RecordingTape(
-      files: DiskFiles(folder: folder), participants: participants, accounts: accounts, listener: presenter)
+      files: DiskFiles(folder: folder), participants: participants, accounts: accounts, listener: presenter,
+      container: specification.container)
     let entry = RecordingEntry(
       id: id, folder: folder, manifest: manifest, loop: loop, recorder: self, presenter: presenter,
       make: { observer in

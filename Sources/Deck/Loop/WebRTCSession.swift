@@ -123,10 +123,21 @@ final class WebRTCSession: @unchecked Sendable {
       var track = TrackSpecification(
         participant: participant, codec: codec.codec, payloadType: codec.payloadType,
         channels: codec.codec.kind == .audio ? min(2, max(1, codec.channels)) : 1)
+      track.parameterSets = WebRTCSession.parameterSets(codec.parameters)
       track.red = codec.red.map { REDSpecification(payloadType: $0) }
       if let rtx = codec.rtx, codec.feedback.contains(.nack) { track.rtx = RTXSpecification(payloadType: rtx) }
       return track
     }
+  }
+
+  /// Those of an H.264 sender that signals them (RFC 6184 §8.1); what cannot be read will come in the stream.
+  private static func parameterSets(_ parameters: String?) -> [[UInt8]] {
+    let name = "sprop-parameter-sets="
+    for word in (parameters ?? "").split(separator: ";") {
+      let field = word.drop { $0 == " " }
+      if field.hasPrefix(name) { return field.dropFirst(name.count).split(separator: ",").compactMap { Base64.decode($0.utf8) } }
+    }
+    return []
   }
 
   func section(_ section: AgreedSection, tracks: [Int]) -> SessionSection? {

@@ -63,7 +63,8 @@ extension FileReplay {
         participants.append(specification.participant)
       }
       presenter = options.hls.map { ReplayPresenter(files: files, output: $0, participants: participants, zero: first) }
-      tape = RecordingTape(files: files, participants: participants, accounts: accounts, listener: presenter)
+      tape = RecordingTape(
+        files: files, participants: participants, accounts: accounts, listener: presenter, container: recording.container)
       try addTracks(specifications, source)
     }
 

@@ -30,6 +30,8 @@ struct StreamEvidence: Sendable {
   private var vp8 = Plausibility()
   private var vp8KeyFrames = 0
   private var vp9 = Plausibility()
+  private var h264 = Plausibility()
+  private var h264Sets = 0
   /// The first packets' first two bytes and timestamps: what a retransmission says of the packet that it repeats (RFC 4588 §4).
   private var repeats: [(number: SequenceNumber, timestamp: RTPTimestamp)] = []
   private var lowestTicks: Int64 = 0
@@ -81,6 +83,7 @@ struct StreamEvidence: Sendable {
       weighOpus(packet, datagram, isNext: isNext)
       weighVP8(packet, datagram, isNext: isNext)
       weighVP9(packet, datagram, isNext: isNext)
+      weighH264(packet, datagram)
       if repeats.count < 64, packet.payloadCount > 2 {
         repeats.append((SequenceNumber(datagram.u16(at: packet.payloadStart)), packet.timestamp))
       }
@@ -143,6 +146,23 @@ struct StreamEvidence: Sendable {
     }
   }
 
+  private mutating func weighH264(_ packet: RTPPacket, _ datagram: Span<UInt8>) {
+    let (start, end) = (packet.payloadStart, packet.payloadEnd)
+    guard let payload = try? H264Payload(parsing: datagram, from: start, to: end) else {
+      h264.bad += 1
+      return
+    }
+    h264.good += 1
+    if case .fragment = payload { return }
+    // A parameter set that can be read is what other payloads do not have by chance.
+    var at = start
+    var unit = payload == .single ? start..<end : H264Payload.nextUnit(datagram, at: &at, start: start, end: end)
+    while let found = unit {
+      if (try? H264SequenceParameterSet(parsing: datagram.extracting(found))) != nil { h264Sets += 1 }
+      unit = payload == .single ? nil : H264Payload.nextUnit(datagram, at: &at, start: start, end: end)
+    }
+  }
+
   /// The clock that the timestamps run by, in hertz, to the nearest usual one; nil where the stream is too short to tell.
   private var clockRate: UInt32? {
     let seconds = (lastTime - firstTime).seconds
@@ -156,6 +176,7 @@ struct StreamEvidence: Sendable {
     let rate = clockRate
     if vp8.isConvincing, vp8KeyFrames > 0 || vp8.good >= 20, rate == nil || rate == 90_000 { return PayloadFormat(.vp8) }
     if vp9.isConvincing, vp9.good >= 8, rate == nil || rate == 90_000 { return PayloadFormat(.vp9) }
+    if h264.isConvincing, h264Sets > 0, rate == nil || rate == 90_000 { return PayloadFormat(.h264) }
     if opus.isConvincing, rate == nil || rate == 48_000 { return PayloadFormat(.opus, channels: 2) }
     return nil
   }

@@ -24,7 +24,7 @@ package struct StreamInspection: Sendable {
   package private(set) var senderReports = 0
   package private(set) var firstReport: SenderReport?
   package private(set) var lastReport: SenderReport?
-  /// Frames of the stream where its codec is VP8 or VP9 and can be read.
+  /// Frames of the stream where its codec is VP8, VP9 or H.264 and can be read.
   package private(set) var video: VideoInspection?
   /// Media in the packets where the codec is Opus and can be read; packets of which that cannot be told.
   package private(set) var opusDuration: TimeSpan?

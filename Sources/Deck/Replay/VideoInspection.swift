@@ -2,7 +2,7 @@ package import Codecs
 import Ground
 import RTP
 
-/// What was counted of one VP8 or VP9 stream: its frames, put together by their timestamps after all packets have come.
+/// What was counted of one VP8, VP9 or H.264 stream: its frames, put together by their timestamps after all packets have come.
 package struct VideoInspection: Sendable {
   /// Frames of which every packet is there.
   package private(set) var completeFrames = 0
@@ -19,7 +19,7 @@ package struct VideoInspection: Sendable {
     var marker: Bool
     /// The packet says that it ends a frame, which may be its picture's last.
     var endsFrame: Bool
-    /// Nil where the packet does not begin a frame.
+    /// Nil where the packet begins neither a frame nor, in H.264, a part of one that can be told apart.
     var head: Head?
   }
   private struct Head: Sendable {
@@ -36,7 +36,10 @@ package struct VideoInspection: Sendable {
   mutating func add(_ packet: RTPPacket, _ datagram: Span<UInt8>, number: Int64, ticks: Int64) -> Bool {
     do throws(WireError) {
       var part = Part(number: number, ticks: ticks, marker: packet.marker, endsFrame: packet.marker)
-      if codec == .vp9 {
+      if codec == .h264 {
+        let payload = try H264Payload(parsing: datagram, from: packet.payloadStart, to: packet.payloadEnd)
+        part.head = VideoInspection.head(payload, packet, datagram)
+      } else if codec == .vp9 {
         try VideoInspection.readVP9(packet, datagram, &part)
       } else {
         part.head = try VideoInspection.vp8(packet, datagram)
@@ -65,6 +68,31 @@ package struct VideoInspection: Sendable {
     part.head = Head(isKey: head.isKey, size: descriptor.structure?.sizes.last ?? head.size)
   }
 
+  /// What an H.264 packet begins; nil for a unit's later fragments, and for slices that begin within a picture.
+  private static func head(_ payload: H264Payload, _ packet: RTPPacket, _ datagram: Span<UInt8>) -> Head? {
+    let (start, end) = (packet.payloadStart, packet.payloadEnd)
+    if case .fragment(let head, let isFirst, _) = payload {
+      guard isFirst, start + 2 < end, datagram[start + 2] & 0x80 != 0 || !H264UnitType.isPicture(head & 0x1f) else { return nil }
+      return Head(isKey: head & 0x1f == H264UnitType.idrSlice)
+    }
+    var head: Head?
+    var at = start
+    var unit = payload == .single ? start..<end : H264Payload.nextUnit(datagram, at: &at, start: start, end: end)
+    while let found = unit {
+      let type = datagram[found.lowerBound] & 0x1f
+      // first_mb_in_slice is 0 where its first bit is set.
+      if !H264UnitType.isPicture(type) || found.count > 1 && datagram[found.lowerBound + 1] & 0x80 != 0 {
+        head = head ?? Head(isKey: false)
+      }
+      if type == H264UnitType.idrSlice { head?.isKey = true }
+      if type == H264UnitType.sequenceParameterSet {
+        head?.size = (try? H264SequenceParameterSet(parsing: datagram.extracting(found)))?.size
+      }
+      unit = payload == .single ? nil : H264Payload.nextUnit(datagram, at: &at, start: start, end: end)
+    }
+    return head
+  }
+
   /// A packet of padding uses up a number within or between frames and is no loss.
   mutating func addPadding(_ number: Int64) { padding.insert(number) }
 
@@ -89,14 +117,14 @@ package struct VideoInspection: Sendable {
     let gaps = last.number - first.number + 1 - Int64(frame.count)
     let filled = gaps == 0 ? 0 : Int64(padding.count { $0 > first.number && $0 < last.number })
     let isEnded = last.marker || last.endsFrame && next == last.number + 1
-    guard let head = first.head, isEnded, gaps == filled else {
+    guard first.head != nil, isEnded, gaps == filled else {
       incompleteFrames += 1
       return
     }
-    if head.isKey {
+    if frame.contains(where: { $0.head?.isKey == true }) {
       if keyFrames == 0 { framesBeforeFirstKeyFrame = completeFrames }
       keyFrames += 1
-      if let size = head.size, size != sizes.last { sizes.append(size) }
+      if let size = frame.lazy.compactMap({ $0.head?.size }).first, size != sizes.last { sizes.append(size) }
     }
     completeFrames += 1
   }

@@ -10,13 +10,12 @@ package enum Codec: String, Sendable, Hashable, CaseIterable {
   case opus = "opus"
   case vp8 = "VP8"
   case vp9 = "VP9"
-  /// Made by the transcoder for HLS; not yet accepted from the wire.
   case h264 = "H264"
   /// Made by the transcoder for HLS; never comes over RTP here.
   case aac = "AAC"
 
   /// The codecs accepted from an RTP source.
-  package static let received: [Codec] = [.opus, .vp8, .vp9]
+  package static let received: [Codec] = [.opus, .vp8, .vp9, .h264]
 
   /// The received codec of that name; nil where there is none.
   package init?(name: String) {
@@ -30,7 +29,9 @@ package enum Codec: String, Sendable, Hashable, CaseIterable {
     case .vp8, .vp9, .h264: .video
     }
   }
-  /// The RTP clock rate that the payload format fixes (RFC 7587 §4.1, RFC 7741 §6.1, RFC 9628 §6).
+  /// Whether its pictures go into HLS as they are.
+  package var isPlayedInMP4: Bool { self == .vp9 || self == .h264 }
+  /// The RTP clock rate that the payload format fixes (RFC 7587 §4.1, RFC 7741 §6.1, RFC 9628 §6, RFC 6184 §8.1).
   package var clockRate: ClockRate {
     switch self {
     case .opus, .aac: ClockRate(48_000)

@@ -119,6 +119,7 @@ extension TrackReceiver {
     switch codec {
     case .vp8: vp8KeyFrameSize(packet, datagram)
     case .vp9: VP9Depacketizer.keyFrameHeader(packet, datagram)?.size
+    case .h264: H264Depacketizer.sequenceSetSize(packet, datagram)
     default: nil
     }
   }

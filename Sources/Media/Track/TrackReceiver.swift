@@ -112,8 +112,8 @@ package struct TrackReceiver: Sendable {
   static let longestFill = TimeSpan.seconds(300)
 
   /// A track of `codec`, whose clock is the participant's `clockIndex`. Without an SSRC, `latch` tells it. A missing packet is waited for
-  /// until `deadline` after the first that overtook it.
-  package init(codec: Codec, clockIndex: Int, ssrc: SSRC?, deadline: TimeSpan = .milliseconds(500)) {
+  /// until `deadline` after the first that overtook it. `parameterSets`: H.264's NAL units that were signalled beforehand.
+  package init(codec: Codec, clockIndex: Int, ssrc: SSRC?, deadline: TimeSpan = .milliseconds(500), parameterSets: [[UInt8]] = []) {
     self.codec = codec
     isVideo = codec.kind == .video
     self.clockIndex = clockIndex
@@ -121,7 +121,7 @@ package struct TrackReceiver: Sendable {
     self.deadline = deadline
     statistics = ReceptionStatistics(rate: codec.clockRate)
     jitter = JitterBuffer(deadline: deadline)
-    video = VideoDepacketizer(codec)
+    video = VideoDepacketizer(codec, parameterSets: parameterSets)
   }
 
   // MARK: Facts

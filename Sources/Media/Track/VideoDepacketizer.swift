@@ -74,20 +74,23 @@ protocol PayloadFormatReader: Sendable {
 
 /// The reader of a track's payload format. One of the members is there, and stays; all calls go to it in place.
 struct VideoDepacketizer: Sendable {
-  private enum Format { case none, vp8, vp9 }
+  private enum Format { case none, vp8, vp9, h264 }
   private let format: Format
   private var vp8: VP8Depacketizer
   private var vp9: VP9Depacketizer
+  private var h264 = H264Depacketizer()
 
-  /// For a track without pictures, a reader that makes none.
-  init(_ codec: Codec) {
+  /// For a track without pictures, a reader that makes none. `parameterSets`: H.264's that were signalled beforehand.
+  init(_ codec: Codec, parameterSets: [[UInt8]] = []) {
     switch codec {
     case .vp8: format = .vp8
     case .vp9: format = .vp9
-    case .opus, .h264, .aac: format = .none
+    case .h264: format = .h264
+    case .opus, .aac: format = .none
     }
     vp8 = VP8Depacketizer()
     vp9 = VP9Depacketizer()
+    if codec == .h264 { h264.learn(parameterSets) }
   }
 
   var pendingPackets: Int {
@@ -95,6 +98,7 @@ struct VideoDepacketizer: Sendable {
     case .none: 0
     case .vp8: vp8.pendingPackets
     case .vp9: vp9.pendingPackets
+    case .h264: h264.pendingPackets
     }
   }
   var pendingBytes: Int {
@@ -102,6 +106,7 @@ struct VideoDepacketizer: Sendable {
     case .none: 0
     case .vp8: vp8.pendingBytes
     case .vp9: vp9.pendingBytes
+    case .h264: h264.pendingBytes
     }
   }
   var isOpen: Bool {
@@ -109,6 +114,7 @@ struct VideoDepacketizer: Sendable {
     case .none: false
     case .vp8: vp8.isOpen
     case .vp9: vp9.isOpen
+    case .h264: h264.isOpen
     }
   }
 
@@ -119,6 +125,7 @@ struct VideoDepacketizer: Sendable {
     case .none: break
     case .vp8: vp8.receive(packet, datagram: datagram, ticks: ticks, at: arrival, pool: pool, into: &out)
     case .vp9: vp9.receive(packet, datagram: datagram, ticks: ticks, at: arrival, pool: pool, into: &out)
+    case .h264: h264.receive(packet, datagram: datagram, ticks: ticks, at: arrival, pool: pool, into: &out)
     }
   }
 
@@ -127,6 +134,7 @@ struct VideoDepacketizer: Sendable {
     case .none: break
     case .vp8: vp8.drop(cause, pool: pool, into: &out)
     case .vp9: vp9.drop(cause, pool: pool, into: &out)
+    case .h264: h264.drop(cause, pool: pool, into: &out)
     }
   }
 
@@ -135,6 +143,7 @@ struct VideoDepacketizer: Sendable {
     case .none: break
     case .vp8: vp8.missing(packets: packets)
     case .vp9: vp9.missing(packets: packets)
+    case .h264: h264.missing(packets: packets)
     }
   }
 
@@ -143,6 +152,7 @@ struct VideoDepacketizer: Sendable {
     case .none: break
     case .vp8: vp8.close()
     case .vp9: vp9.close()
+    case .h264: h264.close()
     }
   }
 
@@ -151,6 +161,7 @@ struct VideoDepacketizer: Sendable {
     case .none: false
     case .vp8: VP8Depacketizer.beginsKeyFrame(packet, datagram)
     case .vp9: VP9Depacketizer.beginsKeyFrame(packet, datagram)
+    case .h264: H264Depacketizer.beginsKeyFrame(packet, datagram)
     }
   }
 }

@@ -1,10 +1,10 @@
+import Codecs
+
 /// The parameter sets of an H.264 track as they may stand in front of a key frame.
 ///
 /// They are in the initialization segment already. But a reader that goes on with its decoder when the initialization segment changes (that of
 /// libavformat does) takes the new ones only from the stream; and every reader takes them there.
 struct HLSParameterSets {
-  private static let sequenceParameterSet: UInt8 = 7
-
   /// Each with its length in 32 bits; empty where the configuration cannot be read.
   private let bytes: [UInt8]
 
@@ -30,6 +30,11 @@ struct HLSParameterSets {
 
   /// The access unit with the sets in front, unless it has its own.
   func prepended(to unit: [UInt8]) -> [UInt8] {
-    unit.count > 4 && unit[4] & 0x1f == HLSParameterSets.sequenceParameterSet ? unit : bytes + unit
+    var at = 0
+    while let found = H264AccessUnit.nextUnit(unit.span, at: &at) {
+      if unit[found.lowerBound] & 0x1f == H264UnitType.sequenceParameterSet { return unit }
+      if H264UnitType.isPicture(unit[found.lowerBound] & 0x1f) { break }
+    }
+    return bytes + unit
   }
 }

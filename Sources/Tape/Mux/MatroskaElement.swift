@@ -15,6 +15,7 @@ enum MatroskaID {
   static let trackEntry: UInt32 = 0xAE
   static let trackNumber: UInt32 = 0xD7
   static let codecID: UInt32 = 0x86
+  static let codecPrivate: UInt32 = 0x63A2
   static let codecDelay: UInt32 = 0x56AA
   static let audio: UInt32 = 0xE1
   static let channels: UInt32 = 0x9F

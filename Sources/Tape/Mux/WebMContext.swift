@@ -13,11 +13,11 @@ import Codecs
   private let packet: UnsafeMutablePointer<AVPacket>
 
   /// Opens the muxer and writes the header to the sink.
-  init(formats: [TrackFormat], title: String?) throws(MuxError) {
+  init(formats: [TrackFormat], title: String?, container: TapeContainer) throws(MuxError) {
     guard !formats.isEmpty else { throw .noTracks }
     let io = try ByteSinkContext(seekable: true)
     var format: UnsafeMutablePointer<AVFormatContext>?
-    let code = unsafe avformat_alloc_output_context2(&format, nil, "webm", nil)
+    let code = unsafe avformat_alloc_output_context2(&format, nil, container == .webm ? "webm" : "matroska", nil)
     guard let format = unsafe format else { throw .library(.open, code: code) }
     var packet: UnsafeMutablePointer<AVPacket>? = unsafe av_packet_alloc()
     guard let allocated = unsafe packet else {
@@ -25,7 +25,7 @@ import Codecs
       throw .outOfMemory
     }
     do {
-      try unsafe WebMContext.open(format, io.pointer, formats, title)
+      try unsafe WebMContext.open(format, io.pointer, formats, title, container)
     } catch {
       unsafe av_packet_free(&packet)
       unsafe avformat_free_context(format)
@@ -81,7 +81,8 @@ import Codecs
 
 extension WebMContext {
   private static func open(
-    _ format: UnsafeMutablePointer<AVFormatContext>, _ io: UnsafeMutablePointer<AVIOContext>, _ tracks: [TrackFormat], _ title: String?
+    _ format: UnsafeMutablePointer<AVFormatContext>, _ io: UnsafeMutablePointer<AVIOContext>, _ tracks: [TrackFormat], _ title: String?,
+    _ container: TapeContainer
   ) throws(MuxError) {
     unsafe format.pointee.pb = io
     unsafe format.pointee.avoid_negative_ts = 0
@@ -92,17 +93,21 @@ extension WebMContext {
     for (index, track) in tracks.enumerated() {
       guard let stream = unsafe avformat_new_stream(format, nil) else { throw .outOfMemory }
       if defaulted.insert(track.codec.kind).inserted { unsafe stream.pointee.disposition = AV_DISPOSITION_DEFAULT }
+      guard container.holds(track.codec) else { throw .unsupported(track.codec) }
       try unsafe describe(track, index, stream.pointee.codecpar)
     }
     // Clusters are closed by the writer alone: the muxer's own limits lie beyond what the writer lets happen.
     unsafe av_opt_set_int(format.pointee.priv_data, "cluster_time_limit", Int64(Int16.max), 0)
     unsafe av_opt_set_int(format.pointee.priv_data, "cluster_size_limit", Int64(Int32.max), 0)
+    // Checksums would be wrong after the first patch of what they cover.
+    if container == .mkv { unsafe av_opt_set_int(format.pointee.priv_data, "write_crc32", 0, 0) }
     // The flag makes the track identifiers their numbers instead of random; without it, the header may name who wrote the file.
     // Identifiers are made in the first call and the names written in the second.
     unsafe format.pointee.flags |= AVFMT_FLAG_BITEXACT
     var code = unsafe avformat_init_output(format, nil)
     guard code >= 0 else { throw .library(.open, code: code) }
-    unsafe format.pointee.flags &= ~AVFMT_FLAG_BITEXACT
+    // Without it Matroska would also get a random identifier.
+    if container == .webm { unsafe format.pointee.flags &= ~AVFMT_FLAG_BITEXACT }
     unsafe av_dict_set(&format.pointee.metadata, "encoding_tool", "Tapedeck", 0)
     if let title { unsafe av_dict_set(&format.pointee.metadata, "title", title, 0) }
     code = unsafe avformat_write_header(format, nil)
@@ -125,19 +130,25 @@ extension WebMContext {
       unsafe parameters.pointee.sample_rate = 48_000
       unsafe parameters.pointee.initial_padding = Int32(OpusHead.preSkipSamples)
       unsafe av_channel_layout_default(&parameters.pointee.ch_layout, Int32(track.channels))
-      let head = OpusHead.bytes(channels: UInt8(track.channels))
-      guard let extra = unsafe av_mallocz(head.count + Int(AV_INPUT_BUFFER_PADDING_SIZE)) else { throw .outOfMemory }
-      unsafe extra.copyMemory(from: head, byteCount: head.count)
-      unsafe parameters.pointee.extradata = extra.assumingMemoryBound(to: UInt8.self)
-      unsafe parameters.pointee.extradata_size = Int32(head.count)
-    case .vp8, .vp9:
+      try unsafe setPrivate(OpusHead.bytes(channels: UInt8(track.channels)), parameters)
+    case .vp8, .vp9, .h264:
       guard track.size.map(canDeclare) ?? true else { throw .badFormat(track: index) }
       unsafe parameters.pointee.codec_type = AVMEDIA_TYPE_VIDEO
-      unsafe parameters.pointee.codec_id = track.codec == .vp9 ? AV_CODEC_ID_VP9 : AV_CODEC_ID_VP8
+      unsafe parameters.pointee.codec_id =
+        track.codec == .vp9 ? AV_CODEC_ID_VP9 : track.codec == .h264 ? AV_CODEC_ID_H264 : AV_CODEC_ID_VP8
+      if track.codec == .h264 { try unsafe setPrivate(WebMHeader.unknownConfiguration, parameters) }
       unsafe parameters.pointee.width = Int32(placeholder.width)
       unsafe parameters.pointee.height = Int32(placeholder.height)
-    case .h264, .aac: throw .unsupported(track.codec)
+    case .aac: throw .unsupported(track.codec)
     }
+  }
+
+  /// What the header is to hold of the codec's own (CodecPrivate).
+  private static func setPrivate(_ bytes: [UInt8], _ parameters: UnsafeMutablePointer<AVCodecParameters>) throws(MuxError) {
+    guard let extra = unsafe av_mallocz(bytes.count + Int(AV_INPUT_BUFFER_PADDING_SIZE)) else { throw .outOfMemory }
+    unsafe extra.copyMemory(from: bytes, byteCount: bytes.count)
+    unsafe parameters.pointee.extradata = extra.assumingMemoryBound(to: UInt8.self)
+    unsafe parameters.pointee.extradata_size = Int32(bytes.count)
   }
 
   /// Whether the header's two bytes a side hold the size.

@@ -14,8 +14,11 @@ struct WebMHeader {
     /// Where the picture's size stands in the file; nil where it does not take two bytes a side.
     var widthOffset: Int?
     var heightOffset: Int?
+    /// H.264 only: the space that the codec's configuration and what pads it take in the file.
+    var privateSpace: Range<Int>?
   }
 
+  var container = TapeContainer.webm
   /// Where the segment's payload begins: what all positions in seek head and cues count from.
   var segmentStart = 0
   /// Nil while the file is unfinished.
@@ -43,7 +46,9 @@ struct WebMHeader {
     guard size <= Int64(bytes.count - ebml.headLength) else { throw .headerCut }
     let body = ebml.headLength..<ebml.headLength + Int(size)
     let docType = MatroskaChildren(bytes, in: body).first { $0.element.id == MatroskaID.docType }
-    guard let docType, bytes[docType.payload].elementsEqual("webm".utf8) else { throw .notWebM }
+    guard let docType, let type = TapeContainer.allCases.first(where: { bytes[docType.payload].elementsEqual($0.docType.utf8) })
+    else { throw .notWebM }
+    container = type
     guard let segment = MatroskaElement(bytes, at: body.upperBound) else { throw .headerCut }
     guard segment.id == MatroskaID.segment, segment.sizeLength == WebMHeader.segmentSizeLength else { throw .foreignLayout }
     segmentStart = body.upperBound + segment.headLength
@@ -115,6 +120,7 @@ struct WebMHeader {
       switch field.id {
       case MatroskaID.trackNumber: track.number = bytes.matroskaUnsigned(value) ?? 0
       case MatroskaID.codecID: codec = Codec.received.first { bytes[value].elementsEqual($0.matroskaName.utf8) }
+      case MatroskaID.codecPrivate: track.privateSpace = value.lowerBound - field.headLength..<value.upperBound
       case MatroskaID.codecDelay:
         let delay = bytes.matroskaUnsigned(value) ?? 0
         guard delay < 1_000_000_000 else { throw .foreignLayout }
@@ -136,7 +142,22 @@ struct WebMHeader {
     // A block names its track in one byte here, as for every track number below 127.
     guard let codec, (1..<127).contains(track.number) else { throw .foreignLayout }
     track.codec = codec
+    if codec != .h264 { track.privateSpace = nil }
     return track
+  }
+
+  /// Stands in the header while no key frame has told the parameter sets of H.264: an avcC without any (ISO/IEC 14496-15 §5.3.3.1), and
+  /// room for those that come.
+  static let unknownConfiguration: [UInt8] = [1, 66, 0xc0, 31, 0xff, 0xe0, 0] + [UInt8](repeating: 0, count: 505)
+
+  /// The codec's configuration as it stands in the space that is kept for it; nil where it does not fit.
+  static func codecPrivate(_ configuration: [UInt8], filling space: Range<Int>) -> [UInt8]? {
+    var element: [UInt8] = []
+    element.appendMatroska(MatroskaID.codecPrivate, configuration)
+    let left = space.count - element.count
+    guard left == 0 || left >= 2 else { return nil }
+    if left > 0 { element.appendMatroskaVoid(left) }
+    return element
   }
 
   /// How long the segment's size field is: long enough for every size.
@@ -148,14 +169,20 @@ struct WebMHeader {
   static func twoBytes(_ side: Int) -> [UInt8] { [UInt8(truncatingIfNeeded: side >> 8), UInt8(truncatingIfNeeded: side)] }
 }
 
+extension TapeContainer {
+  /// What an EBML header calls it.
+  var docType: String { self == .webm ? "webm" : "matroska" }
+}
+
 extension Codec {
-  /// The codec's name in WebM; empty for a codec that WebM does not carry.
+  /// The codec's name in Matroska; empty for a codec that is never put there.
   var matroskaName: String {
     switch self {
     case .opus: "A_OPUS"
     case .vp8: "V_VP8"
     case .vp9: "V_VP9"
-    case .h264, .aac: ""
+    case .h264: "V_MPEG4/ISO/AVC"
+    case .aac: ""
     }
   }
 }

@@ -1,7 +1,7 @@
 package import Codecs
 package import Ground
 
-/// What there is in a WebM file, finished or not.
+/// What there is in a WebM or Matroska file, finished or not.
 package struct WebMFacts: Sendable, Hashable {
   package struct Track: Sendable, Hashable {
     package var codec: Codec

@@ -147,7 +147,9 @@ struct WebMScan {
         } else if isCut {
           return end
         }
-      case .vp8, .h264, .aac:
+      case .h264:
+        if isCut, try !isAccessUnit(block) { return end }
+      case .vp8, .aac:
         guard isCut else { break }
         let held = try window.hold(block.payload.lowerBound, Int(min(Int64(block.payload.count), WebMScan.vp8HeadBytes)))
         if (try? VP8FrameHeader(parsing: window.bytes.span.extracting(held)))?.isKey != block.isKey { return end }
@@ -162,6 +164,22 @@ struct WebMScan {
       end = block.payload.upperBound
     }
     return end
+  }
+
+  /// Whether the lengths of its NAL units lead through the whole block, and it holds an IDR picture if it is a key frame.
+  private mutating func isAccessUnit(_ block: Block) throws(WebMRecoveryError) -> Bool {
+    var at = block.payload.lowerBound
+    var isKey = false
+    while at < block.payload.upperBound {
+      let held = try window.hold(at, 5)
+      guard held.count == 5, block.payload.upperBound - at >= 5 else { return false }
+      let bytes = window.bytes.span.extracting(held)
+      let count = Int64(bytes.u32(at: 0))
+      guard count > 0, bytes[4] & 0x80 == 0, bytes[4] & 0x1f != 0 else { return false }
+      if bytes[4] & 0x1f == H264UnitType.idrSlice { isKey = true }
+      at += 4 + count
+    }
+    return at == block.payload.upperBound && isKey == block.isKey
   }
 
   /// The cluster at a place: of known size, beginning with its timestamp. Nil where there is none, or only a part of its head.

@@ -1,7 +1,7 @@
 package import Codecs
 package import Ground
 
-/// Writes one WebM file: coded frames in, bytes with their offsets out. Touches no file; `drain` hands over what is to be written.
+/// Writes one WebM or Matroska file: coded frames in, bytes with their offsets out. Touches no file; `drain` hands over what is to be written.
 ///
 /// - Frames pass unchanged, in the order given. Their times become whole milliseconds, strictly rising within a track.
 /// - A cluster begins at each video key frame and at most `clusterMilliseconds` after the one before; its bytes appear when it closes.
@@ -18,10 +18,13 @@ package struct WebMWriter: ~Copyable {
     /// Where the picture's width and height stand in the header; nil for sound.
     var sizeOffsets: (width: Int64, height: Int64)?
     var sizeIsFinal = false
+    /// Where the codec's configuration goes that the first key frame tells; nil where it needs none, or has it.
+    var privateSpace: Range<Int>?
 
     init(_ header: WebMHeader.Track, _ format: TrackFormat) {
       isAudio = format.codec.kind == .audio
       delay = header.delayMilliseconds
+      privateSpace = header.privateSpace
       if let width = header.widthOffset, let height = header.heightOffset { sizeOffsets = (Int64(width), Int64(height)) }
     }
   }
@@ -44,8 +47,10 @@ package struct WebMWriter: ~Copyable {
   /// Opens a file of these tracks; a frame's `track` is an index into `formats`. The header is ready to be drained.
   ///
   /// `clusterMilliseconds`: 1 to 30000. Throws `noTracks`, `unsupported`, `badFormat`, `library`, `outOfMemory`.
-  package init(tracks formats: [TrackFormat], title: String? = nil, clusterMilliseconds: Int64 = 500) throws(MuxError) {
-    context = try WebMContext(formats: formats, title: title)
+  package init(
+    tracks formats: [TrackFormat], title: String? = nil, clusterMilliseconds: Int64 = 500, container: TapeContainer = .webm
+  ) throws(MuxError) {
+    context = try WebMContext(formats: formats, title: title, container: container)
     tracks = zip(context.header.tracks, formats).map { Track($0, $1) }
     self.clusterMilliseconds = min(max(clusterMilliseconds, 1), WebMWriter.longestStepBack)
     for (index, format) in formats.enumerated() {
@@ -79,6 +84,7 @@ package struct WebMWriter: ~Copyable {
       try setPictureSize(size, track: frame.track)
       tracks[frame.track].sizeIsFinal = true
     }
+    if frame.isKey, tracks[frame.track].privateSpace != nil { configure(frame) }
     let duration = MediaTime(nanoseconds: max(0, frame.duration.nanoseconds)).milliseconds
     let placed = tracks[frame.track].clock.place(wanted, duration: duration)
     if placed != wanted { nudgedFrames += 1 }
@@ -95,6 +101,17 @@ package struct WebMWriter: ~Copyable {
     }
     try context.write(frame.bytes, track: frame.track, isKey: isAudio || frame.isKey, timestamp: placed + delay)
     return pendingBytes > 0
+  }
+
+  /// Puts the parameter sets of an H.264 key frame into the header. Later ones that differ stay in their frames alone, where decoders take
+  /// them.
+  private mutating func configure(_ frame: borrowing EncodedFrame) {
+    guard let space = tracks[frame.track].privateSpace,
+      let configuration = H264AccessUnit.configuration(ofKeyFrame: frame.bytes.span)
+    else { return }
+    tracks[frame.track].privateSpace = nil
+    guard let element = WebMHeader.codecPrivate(configuration, filling: space) else { return }
+    context.io.sink.replace(at: Int64(space.lowerBound), with: element)
   }
 
   /// Ends the open cluster, if there is one: every frame written so far is then among the pending bytes. Throws `library`.

@@ -65,6 +65,10 @@ extension Negotiator {
   private static func described(_ codec: Codec, _ format: String, _ media: MediaDescription) -> AgreedCodec? {
     let maps = media.attributes.rtpMaps
     let parameters = media.attributes.formatParameters
+    // Of H.264's packetization modes the interleaved one is not read (RFC 6184 §5.4).
+    if codec == .h264, let mode = parameters.first(where: { $0.format == format })?["packetization-mode"], mode != "0", mode != "1" {
+      return nil
+    }
     guard let map = maps.first(where: { "\($0.payloadType)" == format }), Codec(name: map.encoding) == codec,
       map.clockRate == UInt32(codec.clockRate.hertz)
     else { return nil }

@@ -167,7 +167,8 @@ package struct Negotiator: Sendable {
       case .video:
         return AgreedCodec(
           codec: codec, payloadType: PayloadType(UInt8(96 + 2 * index)), rtx: PayloadType(UInt8(97 + 2 * index)), channels: 1,
-          parameters: nil, feedback: [.nack, .pli, .fir, .transportCC])
+          parameters: codec == .h264 ? "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f" : nil,
+          feedback: [.nack, .pli, .fir, .transportCC])
       }
     }
   }

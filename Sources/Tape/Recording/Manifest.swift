@@ -227,7 +227,7 @@ package struct Manifest: Sendable {
   }
 
   private var outputs: JSONValue {
-    let file: JSONValue = ["container": .string(specification.outputs.file.container.rawValue)]
+    let file: JSONValue = ["container": .string(specification.container.rawValue)]
     guard let hls = specification.outputs.hls else { return ["file": file, "hls": nil] }
     return [
       "file": file,

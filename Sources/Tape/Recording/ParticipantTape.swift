@@ -2,10 +2,11 @@ import Codecs
 import Ground
 package import Mux
 
-/// One participant's WebM tape: parts one after the other, each a file. Sans-I/O but for the `TapeFiles` it is lent.
+/// One participant's tape, WebM or Matroska: parts one after the other, each a file. Sans-I/O but for the `TapeFiles` it is lent.
 final class ParticipantTape {
   let participant: String
   private let fileParticipant: String?
+  private let container: TapeContainer
   private var writer: WebMWriter?
   /// The earliest frame of the part.
   private var start: MediaTime?
@@ -15,7 +16,8 @@ final class ParticipantTape {
   private var lastWrite: Instant?
 
   /// `usesPlainName`: the recording has this one participant, and its file no name but `recording`.
-  init(participant: String, usesPlainName: Bool) {
+  init(participant: String, usesPlainName: Bool, container: TapeContainer) {
+    self.container = container
     self.participant = participant
     fileParticipant = usesPlainName ? nil : participant
   }
@@ -27,13 +29,13 @@ final class ParticipantTape {
   func open(_ formats: [TrackFormat], files: any TapeFiles) throws(TapeFailure) {
     if isOpen { try finish(files: files) }
     part += 1
-    let path = TapeNames.webm(participant: fileParticipant, part: part)
+    let path = TapeNames.file(participant: fileParticipant, part: part, container)
     do {
-      writer = try WebMWriter(tracks: formats)
+      writer = try WebMWriter(tracks: formats, container: container)
     } catch {
       throw .mux(path, error)
     }
-    var status = FileStatus(path: path, participant: participant, container: "webm")
+    var status = FileStatus(path: path, participant: participant, container: container.rawValue)
     status.part = part
     statuses.append(status)
     start = nil

@@ -2,7 +2,7 @@ package import Codecs
 package import Ground
 package import Synchronization
 
-/// Where a participant's frames go besides the WebM: the live presentation. Called on the writer's thread; must not block.
+/// Where a participant's frames go besides the tape: the live presentation. Called on the writer's thread; must not block.
 package protocol TapeListener: AnyObject {
   /// The participant's tape begins (again) with these tracks.
   func open(participant: String, formats: [TrackFormat])
@@ -16,7 +16,7 @@ package protocol TapeListener: AnyObject {
 package final class TapeAccounts: Sendable {
   /// Bytes of frames that have left the queue.
   package let releasedBytes = Atomic<Int>(0)
-  /// Bytes of all WebM files.
+  /// Bytes of all the tape's files.
   package let fileBytes = Atomic<Int64>(0)
   package let framesWritten = Atomic<Int>(0)
   /// Set with `State.failure`; cheap to ask.
@@ -40,6 +40,7 @@ package final class RecordingTape {
   private let listener: (any TapeListener)?
   private let usesPlainNames: Bool
   private let participants: [String]
+  private let container: TapeContainer
   /// By the take's participant number.
   private var tapes: [ParticipantTape?] = []
   private var extraParticipants: [Int: String] = [:]
@@ -49,7 +50,10 @@ package final class RecordingTape {
   private var publishedFinal = 0
 
   /// `participants`: by the take's numbers, those that the start declared. One alone gets the plain name.
-  package init(files: any TapeFiles, participants: [String], accounts: TapeAccounts, listener: (any TapeListener)?) {
+  package init(
+    files: any TapeFiles, participants: [String], accounts: TapeAccounts, listener: (any TapeListener)?, container: TapeContainer = .webm
+  ) {
+    self.container = container
     self.files = files
     self.participants = participants
     self.accounts = accounts
@@ -95,7 +99,9 @@ package final class RecordingTape {
 
   private func open(_ participant: Int, _ formats: [TrackFormat]) {
     while tapes.count <= participant { tapes.append(nil) }
-    let tape = tapes[participant] ?? ParticipantTape(participant: id(participant), usesPlainName: usesPlainNames && participant == 0)
+    let tape =
+      tapes[participant]
+      ?? ParticipantTape(participant: id(participant), usesPlainName: usesPlainNames && participant == 0, container: container)
     tapes[participant] = tape
     guard failure == nil else { return }
     do throws(TapeFailure) {

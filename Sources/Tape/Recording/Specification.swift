@@ -20,6 +20,17 @@ package struct RecordingSpecification: Sendable {
   }
 }
 
+extension RecordingSpecification {
+  /// The codecs that the start names: its tracks', and those that a peer is to be agreed with on.
+  package var declaredCodecs: [Codec] { source.tracks.map(\.codec) + (source.webrtc?.codecs ?? []) }
+
+  /// What the tape's files are: what was asked for, or the first that holds every declared codec.
+  package var container: TapeContainer {
+    let declared = declaredCodecs
+    return outputs.file.container ?? TapeContainer.allCases.first { declared.allSatisfy($0.holds) } ?? .mkv
+  }
+}
+
 /// A person, a screen share or a bot, as the client names it.
 package struct ParticipantSpecification: Sendable, Equatable {
   package var id: String
@@ -99,6 +110,8 @@ package struct TrackSpecification: Sendable {
   package var ssrc: SSRC?
   package var clockRate: ClockRate
   package var channels: Int
+  /// H.264 only: NAL units of parameter sets that the sender signalled (sprop-parameter-sets, RFC 6184 §8.1).
+  package var parameterSets: [[UInt8]] = []
   /// Declared retransmission stream (RFC 4588): its packets make no track.
   package var rtx: RTXSpecification?
   /// Payload types in which the track's payloads may come wrapped (RFC 2198).
@@ -148,6 +161,8 @@ package struct WebRTCSpecification: Sendable {
   package enum ICEMode: String, Sendable, CaseIterable { case lite, full }
 
   package var beginning: Beginning
+  /// Where the media goes; codecs that it cannot hold are not agreed on. Set by the recorder.
+  package var container = TapeContainer.webm
   /// Whose media it is where nothing else says so.
   package var participant: String?
   /// Participants by MID, or by the media stream's id (msid).
@@ -209,7 +224,7 @@ package struct RTXSpecification: Sendable, Equatable {
 
 /// What is made of the media.
 package struct OutputSpecification: Sendable {
-  /// The WebM tape; always on in this version.
+  /// The tape; always on in this version.
   package var file = FileOutput()
   /// Nil turns HLS off.
   package var hls: HLSOutput? = HLSOutput()
@@ -217,8 +232,8 @@ package struct OutputSpecification: Sendable {
 }
 
 package struct FileOutput: Sendable, Equatable {
-  package enum Container: String, Sendable { case webm }
-  package var container = Container.webm
+  /// Nil: WebM where it holds the codecs that the start declares, else Matroska.
+  package var container: TapeContainer?
   package init() {}
 }
 

@@ -15,7 +15,7 @@ extension Take {
     guard let copiedSegment, timeline.zero != nil, !timeline.isPaused else { return }
     let reached = timeline.reached(Int64(bitPattern: now.nanoseconds))
     for number in tracks.indices where !tracks[number].hasEnded && !tracks[number].isStalled {
-      guard PictureRelay.takes(tracks[number].specification.codec), let first = tracks[number].firstKeyTime,
+      guard tracks[number].specification.codec.isPlayedInMP4, let first = tracks[number].firstKeyTime,
         let last = tracks[number].lastKeyTime
       else { continue }
       let grid = SegmentGrid(segment: copiedSegment, shortStart: first)

@@ -125,7 +125,8 @@ package final class Take {
     tracks.append(
       TakeTrack(
         id: id, specification: specification, participant: participant, source: source, leg: leg, lane: lane,
-        receiver: TrackReceiver(codec: specification.codec, clockIndex: clock, ssrc: specification.ssrc),
+        receiver: TrackReceiver(
+          codec: specification.codec, clockIndex: clock, ssrc: specification.ssrc, parameterSets: specification.parameterSets),
         declaredSSRC: specification.ssrc != nil))
     expectWrapping(number)
     if specification.rtx != nil { tracks[number].nack = NegativeAcknowledger(patience: Take.repairPatience) }

@@ -22,7 +22,7 @@ package final class ParticipantTranscoder {
 
   private let videoTrack: Int?
   private let audioTrack: Int?
-  private var video: VideoTranscoder?
+  private var video: VideoLane?
   /// Pictures that are passed on as they are.
   private var relay: PictureRelay?
   private var aac: AudioTranscoder?
@@ -53,7 +53,7 @@ package final class ParticipantTranscoder {
       if PictureRelay.takes(codec) {
         relay = PictureRelay(codec: codec, start: settings.start)
       } else {
-        video = try VideoTranscoder(settings: settings)
+        video = try VideoLane(codec, settings: settings)
       }
       codecs.append(relay == nil ? .h264 : codec)
     }
