@@ -120,6 +120,7 @@ extension FuzzTarget {
       start = descriptor.count
     }
     let frame = Array(bytes[start...])
+    guard !frame.isEmpty else { return }
     var slots = VP9Slots()
     try? VP9Superframe.forEachFrame(frame.span, from: 0, to: frame.count) { (range) throws(WireError) in
       require(!range.isEmpty && range.lowerBound >= 0 && range.upperBound <= frame.count, "a frame inside")
