@@ -11,6 +11,12 @@ enum Captures {
 
   /// Captures with the facts of their streams, by name.
   static let plain = names { $0["streams"] != nil && $0["plain_counterpart"] == nil && exists(path($0["name"]!.stringValue!)) }
+  /// Those of which no stream comes in redundancy (RFC 2198): what is inside one shows only where its payload type is told.
+  static let unwrapped = plain.filter { name in
+    !(facts(name)["streams"]?.arrayValue ?? []).contains { stream in
+      (stream["payload_types"]?.fields ?? []).contains { $0.value["codec"]?.stringValue?.hasPrefix("red/") ?? false }
+    }
+  }
   /// Encrypted captures whose key and whose facts in clear are known, and of which no packet was taken away before it was decrypted.
   static let keyed = names {
     ($0["srtp_sdes"] ?? $0["srtp_keys"] ?? .null) != .null && $0["plain_counterpart"]?.stringValue != nil

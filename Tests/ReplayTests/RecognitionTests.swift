@@ -35,7 +35,7 @@ import Testing
     #expect(description.streams.count == streams.count)
   }
 
-  @Test(arguments: Captures.plain)
+  @Test(arguments: Captures.unwrapped)
   func findsTheSameTracksAsTheFactsTell(_ name: String) throws {
     let told = try CaptureDescription(of: Captures.path(name), hints: try CaptureHints(capture: Captures.path(name)))
     let found = try CaptureDescription(of: Captures.path(name), hints: CaptureHints())
