@@ -136,8 +136,10 @@ import Testing
   @Test func codecsGoByTheirNamesInSDP() {
     for name in ["opus", "OPUS", "Opus"] { #expect(Codec(name: name) == .opus) }
     for name in ["VP8", "vp8", "Vp8"] { #expect(Codec(name: name) == .vp8) }
-    // Made here, never received.
-    for name in ["H264", "AAC", "VP7", "", "vp8 ", "red", "rtx"] { #expect(Codec(name: name) == nil, "\(name)") }
+    for name in ["VP9", "vp9"] { #expect(Codec(name: name) == .vp9) }
+    for name in ["H264", "h264"] { #expect(Codec(name: name) == .h264) }
+    // Made here, never received; or no codec at all.
+    for name in ["AAC", "VP7", "", "vp8 ", "red", "rtx"] { #expect(Codec(name: name) == nil, "\(name)") }
     #expect(Codec.opus.kind == .audio && Codec.opus.clockRate == ClockRate(48_000))
     #expect(Codec.vp8.kind == .video && Codec.vp8.clockRate == ClockRate(90_000))
   }

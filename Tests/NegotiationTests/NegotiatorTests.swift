@@ -376,6 +376,33 @@ import Testing
     #expect(throws: NegotiationError.self) { try negotiator.accept(try Offers.parse(theirAnswer(to: offer))) }
   }
 
+  /// All that may be agreed on is offered, the most wanted first, and what the answer names first is taken.
+  @Test func theAnswerChoosesAmongOurCodecs() throws {
+    var negotiator = NegotiatorTests.negotiator()
+    let offer = try SessionDescription(parsing: negotiator.offer([.audio, .video]))
+    let names = offer.media[1].attributes.rtpMaps.map(\.encoding)
+    #expect(names.filter { $0 != "rtx" } == Codec.received.filter { $0.kind == .video }.map(\.rawValue))
+    let vp9 = try #require(offer.media[1].attributes.rtpMaps.first { $0.encoding == "VP9" }?.payloadType)
+    let vp8 = try #require(offer.media[1].attributes.rtpMaps.first { $0.encoding == "VP8" }?.payloadType)
+    let head = String(theirAnswer(to: offer).split(separator: "m=video")[0])
+    for (formats, chosen) in [("\(vp9) \(vp8)", Codec.vp9), ("\(vp8) \(vp9)", .vp8), ("\(vp9)", .vp9)] {
+      var one = NegotiatorTests.negotiator()
+      _ = one.offer([.audio, .video])
+      let video = """
+        m=video 5000 UDP/TLS/RTP/SAVPF \(formats)
+        a=mid:1
+        a=sendonly
+        a=rtcp-mux
+        a=rtpmap:\(vp8) VP8/90000
+        a=rtpmap:\(vp9) VP9/90000
+        a=rtcp-fb:\(vp9) nack pli
+
+        """
+      try one.accept(try Offers.parse(head + video))
+      #expect(one.sections[1].codec?.codec == chosen && one.sections[1].codec?.payloadType == (chosen == .vp9 ? vp9 : vp8))
+    }
+  }
+
   @Test func anAnswerMayRejectTheCamera() throws {
     var negotiator = NegotiatorTests.negotiator()
     let offer = try SessionDescription(parsing: negotiator.offer([.audio, .video]))
