@@ -63,7 +63,8 @@ import Testing
     daemon.signal(SIGTERM)
     daemon.signal(SIGINT)
     daemon.signal(SIGCONT)
-    #expect(daemon.exitCode() == 128 + SIGTERM)
+    // The second one's, whichever the kernel hands out second.
+    #expect([128 + SIGTERM, 128 + SIGINT].contains(daemon.exitCode()))
     let next = try daemon.restarted()
     for recording in recordings {
       let done = try next.call("GET", ["recordings", recording.id])
