@@ -79,13 +79,17 @@ let package = Package(
       "Transcode", "Recording", "WHEP",
       "CLinux", "CCrypto"),
     room("Deck", "WHEP", "Ground", "CCurl"),
+    room("Deck", "Impairment", "Ground", "RTP", "RTCP"),
     room("Deck", "Control", "Ground", "JSON", "Codecs", "SRTP", "Recording", "WHEP", "CHTTP"),
     room(
-      "Deck", "Replay", "Ground", "JSON", "RTP", "RTCP", "SDP", "SRTP", "Peer", "Codecs", "Track", "Recording", "Loop", "CPcap", "CLinux"),
+      "Deck", "Replay", "Ground", "JSON", "RTP", "RTCP", "SDP", "SRTP", "Peer", "Codecs", "Track", "Recording", "Loop", "Impairment",
+      "CPcap", "CLinux"),
     room("Deck", "Client", "Ground", "JSON", "CCurl", "CLinux"),
     .executableTarget(
       name: "tapedeck",
-      dependencies: ["Ground", "JSON", "Codecs", "Recording", "Loop", "Control", "Replay", "Client", "CLinux"].map { .target(name: $0) },
+      dependencies: ["Ground", "JSON", "Codecs", "Recording", "Loop", "Control", "Impairment", "Replay", "Client", "CLinux"].map {
+        .target(name: $0)
+      },
       path: "Sources/tapedeck", exclude: ["README.md"], swiftSettings: strict),
     // What several suites make their inputs with.
     .target(name: "Seeded", path: "Tests/Seeded", swiftSettings: strict),
@@ -105,10 +109,12 @@ let package = Package(
     tests("HLSTests", "Ground", "Codecs", "Mux", "HLSPlaylist"),
     tests("TranscodeTests", "Ground", "Codecs", "Transcode"),
     tests(
-      "RecordingTests", "Ground", "JSON", "STUN", "RTP", "RTCP", "SRTP", "ICE", "DTLS", "Peer", "Codecs", "Track", "Recording", "Replay",
-      "Mux",
+      "RecordingTests", "Ground", "JSON", "STUN", "RTP", "RTCP", "SRTP", "ICE", "DTLS", "Peer", "Codecs", "Track", "Recording",
+      "Impairment",
+      "Replay", "Mux",
       "Seeded"),
-    tests("ReplayTests", "Ground", "JSON", "RTP", "RTCP", "SDP", "SRTP", "Codecs", "Recording", "Replay"),
+    tests("ReplayTests", "Ground", "JSON", "RTP", "RTCP", "SDP", "SRTP", "Codecs", "Recording", "Impairment", "Replay"),
+    tests("ImpairmentTests", "Ground", "RTP", "RTCP", "Impairment"),
     tests("ControlTests", "Ground", "JSON", "Codecs", "Recording", "Control"),
     tests("BrowserTests", "tapedeck"),
     tests("WHEPTests", "Ground", "WHEP"),

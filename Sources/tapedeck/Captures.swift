@@ -1,5 +1,6 @@
 import Client
 import Ground
+import Impairment
 import Recording
 import Replay
 
@@ -13,20 +14,32 @@ enum Captures {
   }
 
   static func replay(_ parsed: ParsedCommand, console: SystemConsole) -> Int32 {
+    var impairment: ImpairmentSpecification?
+    if let text = parsed.text("impair") {
+      do throws(ImpairmentSpecificationError) {
+        impairment = try ImpairmentSpecification(text)
+      } catch {
+        console.writeError(parsed.wrongUsage("--impair: \(error)"))
+        return 2
+      }
+    }
     switch (parsed.text("out"), parsed.endpoint("to")) {
-    case (let folder?, nil): return record(parsed, into: folder, console)
+    case (let folder?, nil): return record(parsed, into: folder, impairment, console)
     case (nil, let address?):
-      return send(parsed, to: address, console)
+      return send(parsed, to: address, impairment, console)
     default:
       console.writeError(parsed.wrongUsage("one of --out and --to is needed"))
       return 2
     }
   }
 
-  private static func send(_ parsed: ParsedCommand, to address: SocketAddress, _ console: SystemConsole) -> Int32 {
+  private static func send(
+    _ parsed: ParsedCommand, to address: SocketAddress, _ impairment: ImpairmentSpecification?, _ console: SystemConsole
+  ) -> Int32 {
     var options = WireReplay.Options(capture: parsed.positionals[0], target: address)
     options.sessionDescription = parsed.text("sdp")
     options.srtpKey = parsed.text("srtp-key")
+    options.impairment = impairment
     options.speed = parsed.number("speed") ?? 1
     options.json = parsed.isOn("json")
     for pair in parsed.texts("map") {
@@ -43,10 +56,13 @@ enum Captures {
       isStopped: { StopOnSignal.isAsked })
   }
 
-  private static func record(_ parsed: ParsedCommand, into folder: String, _ console: SystemConsole) -> Int32 {
+  private static func record(_ parsed: ParsedCommand, into folder: String, _ impairment: ImpairmentSpecification?, _ console: SystemConsole)
+    -> Int32
+  {
     var options = FileReplay.Options(
       capture: parsed.positionals[0], folder: folder, sessionDescription: parsed.text("sdp"), srtpKey: parsed.text("srtp-key"),
       json: parsed.isOn("json"))
+    options.impairment = impairment
     if parsed.isOn("hls") {
       var hls = HLSOutput()
       if let seconds = parsed.integer("segment-seconds") { hls.segmentSeconds = seconds }

@@ -229,6 +229,8 @@ package enum TapedeckGrammar {
         "map", "CAPTURED=PORT", .text, "With --to: where the capture's port is sent, for a port per track; only --to's address counts then",
         repeatable: true),
       .value("speed", "N", .number(0.01...1_000), "With --to: so many times as fast as it was", default: "1"),
+      .value(
+        "impair", "SPEC", .text, "Lose, delay and change packets on their way, as in loss=5%,jitter=20ms,nack=on,seed=7"),
       .value("sdp", "FILE", .file, "Codecs and payload types", default: "the JSON beside the capture, else recognised"),
       .value("srtp-key", "FILE", .file, "A file with the SRTP suite and key", default: "the JSON beside the capture"),
       .negatable("hls", on: true, "With --out: make HLS too"),

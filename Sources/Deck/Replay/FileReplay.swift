@@ -1,5 +1,6 @@
 import Codecs
 import Ground
+package import Impairment
 import JSON
 import Loop
 import Peer
@@ -17,6 +18,8 @@ package enum FileReplay {
     package var srtpKey: String?
     /// Nil: no HLS.
     package var hls: HLSOutput?
+    /// What happens to the capture's datagrams on their way; nil: nothing.
+    package var impairment: ImpairmentSpecification?
     /// Print the manifest instead of a summary for people.
     package var json: Bool
 
@@ -43,7 +46,12 @@ package enum FileReplay {
       }
       let damage = try session.play(options.capture)
       let manifest = session.finish()
-      output(options.json ? manifest.json(withSecrets: false).text(pretty: true) : summary(manifest, options.folder))
+      if options.json {
+        output(report(manifest, session.impaired).text(pretty: true))
+      } else {
+        output(summary(manifest, options.folder))
+        if let impaired = session.impaired { output(impaired.text) }
+      }
       if let failure = session.failure {
         errors(failure)
         return 1
@@ -66,6 +74,13 @@ package enum FileReplay {
     if let damage { throw damage }
     if let failure = session.failure { throw FileReplayError(message: failure) }
     return manifest
+  }
+
+  /// The manifest, and what was impaired.
+  private static func report(_ manifest: Manifest, _ impaired: ImpairmentCounts?) -> JSONValue {
+    let json = manifest.json(withSecrets: false)
+    guard let impaired else { return json }
+    return .object((json.fields ?? []) + [JSONField("impairment", impaired.json)])
   }
 
   private static func summary(_ manifest: Manifest, _ folder: String) -> String {

@@ -45,6 +45,8 @@ package struct PayloadFormat: Sendable, Hashable, CustomStringConvertible {
 
   /// The codec, where it is one that goes on tape from the wire.
   package var codec: Codec? { Codec(name: encoding) }
+  /// Of what is not recorded only the clock tells: all pictures run at 90 kHz, and no sound does.
+  package var isVideo: Bool { codec.map { $0.kind == .video } ?? (clockRate.hertz == 90_000) }
   package var isRetransmission: Bool { encoding.lowercased() == "rtx" }
   /// Redundancy around payloads of another type (RFC 2198).
   package var isWrapping: Bool { encoding.lowercased() == "red" }

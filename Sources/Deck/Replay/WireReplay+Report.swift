@@ -1,4 +1,5 @@
 import Ground
+package import Impairment
 package import JSON
 
 extension WireReplay.Report {
@@ -15,6 +16,7 @@ extension WireReplay.Report {
     for cause in WireRoute.LeftOut.allCases {
       if let count = leftOut[cause] { out.append("\(NumberText.count(count, "datagram")) not sent: \(cause.rawValue)") }
     }
+    if let impaired { out.append(impaired.text) }
     out.append("received RTCP: \(feedback.text)")
     if strange > 0 { out.append("received \(NumberText.count(strange, "datagram")) outside RTCP") }
     return out
@@ -22,22 +24,48 @@ extension WireReplay.Report {
 
   /// The report for programs.
   package func json(_ options: WireReplay.Options) -> JSONValue {
-    .object([
-      JSONField("capture", .string(options.capture)),
-      JSONField("to", .string(options.target.description)),
-      JSONField("speed", .number(options.speed)),
-      JSONField("stopped", .bool(wasStopped)),
-      JSONField("packets", JSONValue(packets)),
-      JSONField("rtp", JSONValue(rtp)),
-      JSONField("rtcp", JSONValue(rtcp)),
-      JSONField("bytes", JSONValue(bytes)),
-      JSONField("refused", JSONValue(refused)),
-      JSONField("durationSeconds", .number(duration.seconds)),
-      JSONField("greatestDelayMilliseconds", .number(greatestDelay.milliseconds)),
-      JSONField(
-        "leftOut", .object(WireRoute.LeftOut.allCases.compactMap { cause in leftOut[cause].map { JSONField("\(cause)", JSONValue($0)) } })),
-      JSONField("feedback", feedback.json),
-      JSONField("strange", JSONValue(strange)),
-    ])
+    let impairment = impaired.map { [JSONField("impairment", $0.json)] } ?? []
+    return .object(
+      [
+        JSONField("capture", .string(options.capture)),
+        JSONField("to", .string(options.target.description)),
+        JSONField("speed", .number(options.speed)),
+        JSONField("stopped", .bool(wasStopped)),
+        JSONField("packets", JSONValue(packets)),
+        JSONField("rtp", JSONValue(rtp)),
+        JSONField("rtcp", JSONValue(rtcp)),
+        JSONField("bytes", JSONValue(bytes)),
+        JSONField("refused", JSONValue(refused)),
+        JSONField("durationSeconds", .number(duration.seconds)),
+        JSONField("greatestDelayMilliseconds", .number(greatestDelay.milliseconds)),
+        JSONField(
+          "leftOut", .object(WireRoute.LeftOut.allCases.compactMap { cause in leftOut[cause].map { JSONField("\(cause)", JSONValue($0)) } })
+        ),
+        JSONField("feedback", feedback.json),
+        JSONField("strange", JSONValue(strange)),
+      ] + impairment)
+  }
+}
+
+extension ImpairmentCounts {
+  /// For programs.
+  package var json: JSONValue {
+    var fields: [JSONField] = []
+    for scope in ImpairmentSpecification.Scope.allCases {
+      let kind = self[scope]
+      fields.append(
+        JSONField(
+          scope.rawValue,
+          [
+            "sent": JSONValue(kind.sent), "lost": JSONValue(kind.lost), "reordered": JSONValue(kind.reordered),
+            "duplicated": JSONValue(kind.duplicated),
+          ]))
+    }
+    let others = [
+      ("stalls", stalls), ("rewritten", rewritten), ("absurdReports", absurdReports), ("asked", asked), ("repeated", repeated),
+      ("notKept", notKept), ("overflowed", overflowed),
+    ]
+    for (name, count) in others { fields.append(JSONField(name, JSONValue(count))) }
+    return .object(fields)
   }
 }

@@ -1,4 +1,5 @@
 package import Ground
+package import Impairment
 import JSON
 import RTCP
 import Recording
@@ -16,6 +17,8 @@ package enum WireReplay {
     package var map: [UInt16: UInt16] = [:]
     /// So many times as fast as it was; above zero.
     package var speed = 1.0
+    /// What happens to the datagrams before they leave; nil: nothing. Its times are the capture's.
+    package var impairment: ImpairmentSpecification?
     package var json = false
 
     package init(capture: String, target: SocketAddress) {
@@ -35,6 +38,8 @@ package enum WireReplay {
     /// Datagrams that the system refused.
     package fileprivate(set) var refused = 0
     package fileprivate(set) var duration = TimeSpan.zero
+    /// What was impaired; nil where nothing was to be.
+    package fileprivate(set) var impaired: ImpairmentCounts?
     /// The longest that a datagram was sent after its time.
     package fileprivate(set) var greatestDelay = TimeSpan.zero
     package fileprivate(set) var feedback = RTCPCounts()
@@ -80,9 +85,20 @@ package enum WireReplay {
     private(set) var report = Report()
     private var begin = Instant(nanoseconds: 0)
     private var nextProgress = Instant(nanoseconds: 0)
+    private var impairment: Impairment?
+    /// Opens feedback for the simulated sender, where it is encrypted.
+    private var decryption: CaptureDecryption?
+    /// Where impaired datagrams go, by their tags.
+    private var ways: [Way] = []
+
+    private struct Way: Equatable {
+      var destination: SocketAddress
+      var kind: DatagramKind
+    }
 
     /// The longest sleep, so that stopping is quick and feedback does not wait in the sockets.
     private static let longestSleep = TimeSpan.milliseconds(50)
+    private static let impairedStep = TimeSpan.milliseconds(5)
 
     init(_ options: Options) throws(CaptureError) {
       self.options = options
@@ -102,6 +118,13 @@ package enum WireReplay {
         let have = Set(description.tracks.map(\.flow.destination.port)).sorted().map(String.init).joined(separator: ", ")
         throw .nothingToUse(path: options.capture, reason: "nothing in it goes to port \(unknown) (its tracks go to \(have))")
       }
+      guard let specification = options.impairment else { return }
+      do throws(FileReplayError) {
+        impairment = try TakeReplay.impairment(specification, description)
+      } catch {
+        throw .nothingToUse(path: options.capture, reason: error.message)
+      }
+      if let srtp = description.srtp, srtp.rtcp == .srtcp { decryption = CaptureDecryption(keys: [srtp]) }
     }
 
     /// Sends everything in its time; answers how the file ends too early, if it does.
@@ -121,12 +144,20 @@ package enum WireReplay {
             report.leftOut[error, default: 0] += 1
             continue
           }
-          let due = begin + .seconds((datagram.time - origin).seconds / options.speed)
-          guard wait(until: due, progress: progress, isStopped: isStopped) else {
+          let time = TakeReplay.origin + (datagram.time - origin)
+          guard try pass(until: time, progress: progress, isStopped: isStopped) else {
             report.wasStopped = true
             break
           }
-          try send(reader.payload, kind, to: destination)
+          if impairment == nil {
+            try send(reader.payload, kind, to: destination)
+          } else {
+            let tag = tag(of: Way(destination: destination, kind: kind))
+            impairment?.receive(reader.payload, tag: tag, at: time)
+          }
+        }
+        while !report.wasStopped, let next = impairment?.nextDeadline {
+          if try !pass(until: next, progress: progress, isStopped: isStopped) { report.wasStopped = true }
         }
       } catch {
         guard case .damaged = error else { throw error }
@@ -134,7 +165,36 @@ package enum WireReplay {
       }
       report.duration = MonotonicClock.now() - begin
       receiveFeedback()
+      report.impaired = impairment?.counts
       return damage
+    }
+
+    /// A time of the capture on our clock.
+    private func due(_ time: Instant) -> Instant { begin + .seconds((time - TakeReplay.origin).seconds / options.speed) }
+
+    /// Lets time pass up to a time of the capture; impaired datagrams that are due until then are sent. False where the replay was stopped.
+    private mutating func pass(
+      until time: Instant, progress: (Report) -> Void, isStopped: () -> Bool
+    ) throws(CaptureError) -> Bool {
+      guard impairment != nil else { return wait(until: due(time), progress: progress, isStopped: isStopped) }
+      while true {
+        let next = min(impairment?.nextDeadline ?? time, time)
+        // What is asked for meanwhile may be due before.
+        let step = min(due(next), MonotonicClock.now() + Sender.impairedStep)
+        guard wait(until: step, progress: progress, isStopped: isStopped) else { return false }
+        guard step == due(next) else { continue }
+        if let arrival = impairment?.pop(until: next) {
+          try send(arrival.bytes.span, ways[arrival.tag].kind, to: ways[arrival.tag].destination)
+        } else if next >= time {
+          return true
+        }
+      }
+    }
+
+    private mutating func tag(of way: Way) -> Int {
+      if let known = ways.firstIndex(of: way) { return known }
+      ways.append(way)
+      return ways.count - 1
     }
 
     private mutating func send(_ payload: Span<UInt8>, _ kind: DatagramKind, to destination: SocketAddress) throws(CaptureError) {
@@ -187,6 +247,7 @@ package enum WireReplay {
 
     private mutating func receiveFeedback() {
       let isEncrypted = description.srtp.map { $0.rtcp == .srtcp } ?? false
+      let now = TakeReplay.origin + .seconds((MonotonicClock.now() - begin).seconds * options.speed)
       for socket in sockets.values {
         var counts = report.feedback
         var strange = report.strange
@@ -195,8 +256,12 @@ package enum WireReplay {
             strange += 1
           } else if isEncrypted {
             counts.addUnreadable()
+            if case .opened? = decryption?.open(datagram, isRTCP: true), let clear = decryption?.bytes {
+              impairment?.receiveFeedback(clear.span, at: now)
+            }
           } else {
             counts.add(datagram)
+            impairment?.receiveFeedback(datagram, at: now)
           }
         }
         report.feedback = counts

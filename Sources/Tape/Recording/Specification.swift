@@ -114,6 +114,8 @@ package struct TrackSpecification: Sendable {
   package var parameterSets: [[UInt8]] = []
   /// Declared retransmission stream (RFC 4588): its packets make no track.
   package var rtx: RTXSpecification?
+  /// Whether the sender repeats packets that a negative acknowledgement asks for (RFC 4585 §6.2.1). Nil: it does where it has `rtx`.
+  package var nack: Bool?
   /// Payload types in which the track's payloads may come wrapped (RFC 2198).
   package var red: REDSpecification?
   /// A fixed port (with `bundle: false`).
@@ -121,6 +123,8 @@ package struct TrackSpecification: Sendable {
   /// The track's own sender, where it differs from the source's (with `bundle: false`).
   package var remote: RemoteSpecification?
   package var kind: MediaKind { codec.kind }
+  /// Whether missing packets are asked for.
+  package var repeatsPackets: Bool { nack ?? (rtx != nil) }
 
   /// Whether packets of that type carry the track's numbers: its payloads, bare or wrapped, or their forward error correction.
   package func carries(_ type: PayloadType) -> Bool {

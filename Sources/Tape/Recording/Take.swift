@@ -129,7 +129,7 @@ package final class Take {
           codec: specification.codec, clockIndex: clock, ssrc: specification.ssrc, parameterSets: specification.parameterSets),
         declaredSSRC: specification.ssrc != nil))
     expectWrapping(number)
-    if specification.rtx != nil { tracks[number].nack = NegativeAcknowledger(patience: Take.repairPatience) }
+    if specification.repeatsPackets { tracks[number].nack = NegativeAcknowledger(patience: Take.repairPatience) }
     participants[participant].tracks.append(number)
     sources[source].legs[leg].tracks.append(number)
     return number
