@@ -41,6 +41,9 @@ final class LateRecorder: RecorderControl, Sendable {
   func addTracks(_ tracks: [TrackSpecification], to id: String, source: String) throws(ControlError) -> JSONValue {
     try recorder().addTracks(tracks, to: id, source: source)
   }
+  func setMuted(_ isMuted: Bool, track: String, source: String, of id: String) throws(ControlError) -> JSONValue {
+    try recorder().setMuted(isMuted, track: track, source: source, of: id)
+  }
   func removeSource(_ source: String, from id: String) throws(ControlError) -> JSONValue {
     try recorder().removeSource(source, from: id)
   }

@@ -37,6 +37,8 @@ import Control
         "POST", "/v1/recordings/r1/sources/s1/tracks", #"{"tracks":[{"participant":"a","codec":"vp8","payloadType":96}]}"#, 201,
         "addTracks 1 to s1 r1"
       ),
+      ("POST", "/v1/recordings/r1/sources/s1/tracks/t2/mute", nil, 200, "setMuted true t2 of s1 r1"),
+      ("POST", "/v1/recordings/r1/sources/s1/tracks/t2/unmute", "{}", 200, "setMuted false t2 of s1 r1"),
       ("GET", "/v1/recordings/r%31", nil, 200, "show r1"),
       ("GET", "http://deck/v1/recordings/r1", nil, 200, "show r1"),
     ] as [(String, String, String?, Int, String)])
@@ -49,6 +51,20 @@ import Control
     let other = try deck.ask(method, target.replacing("r1", with: "nobody").replacing("r%31", with: "nobody"), body)
     #expect(other.status == 404)
     #expect(other.errorMessage == "there is no recording nobody")
+  }
+
+  @Test func qualityIsThatOfTheRecording() throws {
+    let deck = try Served()
+    deck.recorder.add("r1")
+    let none = try deck.ask("GET", "/v1/recordings/r1/quality")
+    #expect(none.status == 404 && none.errorMessage?.contains("no quality report") == true)
+    deck.recorder.setQuality(["verdict": "good"], of: "r1")
+    let answer = try deck.ask("GET", "/v1/recordings/r1/quality")
+    #expect(answer.status == 200 && answer.json == ["verdict": "good"])
+    #expect(try deck.ask("POST", "/v1/recordings/r1/quality").status == 405)
+    #expect(try deck.ask("GET", "/v1/recordings/nobody/quality").status == 404)
+    #expect(try deck.ask("POST", "/v1/recordings/r1/sources/s1/tracks/t2/mute", #"{"why":1}"#).status == 400)
+    #expect(try deck.ask("POST", "/v1/recordings/r1/sources/s1/tracks/t2/silence").status == 404)
   }
 
   @Test func listsArePagedAndFiltered() throws {

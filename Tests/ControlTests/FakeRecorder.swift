@@ -76,6 +76,7 @@ final class FakeRecorder: RecorderControl, @unchecked Sendable {
   /// No offer can be agreed on from now on.
   func disagree() { locked { isDisagreeing = true } }
   func setStatus(_ status: String, of id: String) { locked { known[id]?.status = status } }
+  func setQuality(_ quality: JSONValue, of id: String) { locked { known[id]?.quality = quality } }
   func setState(_ state: String, ofSource source: String, in id: String) {
     locked {
       guard let index = known[id]?.sources.firstIndex(where: { $0.id == source }) else { return }
@@ -102,11 +103,14 @@ final class FakeRecorder: RecorderControl, @unchecked Sendable {
     var startedBy: String?
     var status = "starting"
     var sources: [Source]
+    var quality: JSONValue?
     var json: JSONValue {
-      [
+      let fields: JSONValue = [
         "id": .string(id), "room": .string(room), "startedBy": JSONValue(startedBy), "status": .string(status),
         "sources": .array(sources.map(\.json)),
       ]
+      guard let quality else { return fields }
+      return .object((fields.fields ?? []) + [JSONField("quality", quality)])
     }
   }
 
@@ -205,6 +209,10 @@ final class FakeRecorder: RecorderControl, @unchecked Sendable {
   func addTracks(_ tracks: [TrackSpecification], to id: String, source: String) throws(ControlError) -> JSONValue {
     _ = try answer("addTracks \(tracks.count) to \(source)", id)
     return ["id": .string(source), "type": "rtp"]
+  }
+  func setMuted(_ isMuted: Bool, track: String, source: String, of id: String) throws(ControlError) -> JSONValue {
+    _ = try answer("setMuted \(isMuted) \(track) of \(source)", id)
+    return ["id": .string(source)]
   }
   func removeSource(_ source: String, from id: String) throws(ControlError) -> JSONValue {
     _ = try answer("removeSource \(source)", id)

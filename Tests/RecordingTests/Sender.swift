@@ -62,6 +62,12 @@ struct Sender {
     return header(milliseconds, marker: false).packet(payload: payload)
   }
 
+  /// What an encoder makes of 20 ms of digital silence.
+  mutating func silence(_ milliseconds: Double) -> [UInt8] {
+    made += 1
+    return header(milliseconds, marker: false).packet(payload: [0xf8, 0xff, 0xfe])
+  }
+
   /// The packets of one picture.
   mutating func picture(
     _ milliseconds: Double, isKey: Bool = false, packets: Int = 1, bytes: Int = 40, size: PictureSize = PictureSize(width: 640, height: 360)

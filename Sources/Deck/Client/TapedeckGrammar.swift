@@ -5,7 +5,8 @@ package enum TapedeckGrammar {
     Grammar(
       program: "tapedeck", version: version, summary: "Tapedeck records what an SFU forwards.",
       commands: [
-        start, answer, stop, pause, resume, cancel, list, show, watch, delete, status, node, serve, replay, inspect, completion, help,
+        start, answer, stop, pause, resume, cancel, list, show, quality, watch, delete, status, node, serve, replay, inspect, completion,
+        help,
         versionCommand,
       ])
   }
@@ -148,6 +149,11 @@ package enum TapedeckGrammar {
   private static let show = Command(
     "show", "Show all about one recording", group: recordings, details: [abbreviation], flags: [json, control],
     positionals: [Positional("ID", .recording)])
+
+  private static let quality = Command(
+    "quality", "Show how good a recording is, and why", group: recordings,
+    details: ["What was lost, recovered and missing, each hole with its place, and the verdict: good, degraded or poor.", abbreviation],
+    flags: [json, control], positionals: [Positional("ID", .recording)])
 
   private static let watch = Command(
     "watch", "Show a recording's progress until it ends", group: recordings, usage: ["[flags] [ID]"],

@@ -75,12 +75,16 @@ struct Calls: Sendable {
     case .recording(let id) where request.method == "DELETE": return Response(200, json: try recorder.delete(id))
     case .recording(let id): return Response(200, json: try recorder.recording(id))
     case .command(let command, let id): return Response(200, json: try run(command, id, request, query))
+    case .quality(let id): return Response(200, json: try recorder.quality(id))
     case .sources(let id):
       return Response(201, json: try recorder.addSource(SourceSpecification(json: try request.json()), to: id))
     case .source(let source, let id): return Response(200, json: try recorder.removeSource(source, from: id))
     case .tracks(let source, let id):
       let tracks = try TrackSpecification.list(json: try request.json())
       return Response(201, json: try recorder.addTracks(tracks, to: id, source: source))
+    case .mute(let isMuted, let track, let source, let id):
+      if !request.body.isEmpty { _ = try FieldReader(try request.json(), at: "", knowing: []) }
+      return Response(200, json: try recorder.setMuted(isMuted, track: track, source: source, of: id))
     case .offer(let source, let id): return try renegotiate(source, id, request)
     case .answer(let source, let id):
       return Response(200, json: try recorder.takeAnswer(try request.sessionDescription("answer"), source: source, of: id))

@@ -5,9 +5,11 @@ enum Route: Equatable, Sendable {
   case recordings
   case recording(String)
   case command(Command, recording: String)
+  case quality(recording: String)
   case sources(recording: String)
   case source(String, recording: String)
   case tracks(source: String, recording: String)
+  case mute(Bool, track: String, source: String, recording: String)
   case offer(source: String, recording: String)
   case answer(source: String, recording: String)
   case candidates(source: String, recording: String)
@@ -55,9 +57,12 @@ enum Route: Equatable, Sendable {
     }
     switch (rest[0], rest.count) {
     case ("events", 1): self = .events(recording: recording)
+    case ("quality", 1): self = .quality(recording: recording)
     case ("sources", 1): self = .sources(recording: recording)
     case ("sources", 2) where !rest[1].isEmpty: self = .source(rest[1], recording: recording)
     case ("sources", 3) where rest[2] == "tracks": self = .tracks(source: rest[1], recording: recording)
+    case ("sources", 5) where rest[2] == "tracks" && (rest[4] == "mute" || rest[4] == "unmute"):
+      self = .mute(rest[4] == "mute", track: rest[3], source: rest[1], recording: recording)
     case ("sources", 3) where rest[2] == "offer": self = .offer(source: rest[1], recording: recording)
     case ("sources", 3) where rest[2] == "answer": self = .answer(source: rest[1], recording: recording)
     case ("sources", 3) where rest[2] == "candidates": self = .candidates(source: rest[1], recording: recording)
@@ -72,12 +77,12 @@ enum Route: Equatable, Sendable {
     switch self {
     case .recordings: ["GET", "HEAD", "POST"]
     case .recording: ["GET", "HEAD", "DELETE"]
-    case .command, .sources, .tracks, .publish: ["POST"]
+    case .command, .sources, .tracks, .mute, .publish: ["POST"]
     case .source: ["DELETE"]
     case .offer, .answer: ["PUT"]
     case .candidates: ["PATCH"]
     case .session: ["PATCH", "DELETE"]
-    case .events, .file, .node, .health, .readiness, .metrics: ["GET", "HEAD"]
+    case .quality, .events, .file, .node, .health, .readiness, .metrics: ["GET", "HEAD"]
     }
   }
 
@@ -97,7 +102,8 @@ enum Route: Equatable, Sendable {
   /// The recording whose call it is; nil where it is the node's, or a room's.
   var recording: String? {
     switch self {
-    case .recording(let id), .command(_, let id), .sources(let id), .source(_, let id), .tracks(_, let id), .offer(_, let id),
+    case .recording(let id), .command(_, let id), .quality(let id), .sources(let id), .source(_, let id), .tracks(_, let id),
+      .mute(_, _, _, let id), .offer(_, let id),
       .answer(_, let id), .candidates(_, let id), .file(let id, _):
       id
     case .events(let id): id

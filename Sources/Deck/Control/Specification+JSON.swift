@@ -9,7 +9,7 @@ extension RecordingSpecification {
   /// Reads the body of `POST /v1/recordings`. Errors are `invalidField` and name the field by its path.
   package init(json: JSONValue) throws(ControlError) {
     let body = try FieldReader(
-      json, at: "", knowing: ["room", "title", "startedBy", "metadata", "source", "participants", "outputs", "limits"])
+      json, at: "", knowing: ["room", "title", "startedBy", "metadata", "source", "participants", "outputs", "limits", "alarms"])
     let room = try body.require("room", body.string("room", length: 1...256), "the room's id, 1 to 256 characters")
     let source = try body.require("source", body.value("source"), "where the media comes from")
     self.init(room: room, source: try SourceSpecification(json: source, at: "source"))
@@ -24,6 +24,7 @@ extension RecordingSpecification {
     participants = try ParticipantSpecification.list(body)
     outputs = try OutputSpecification(body)
     limits = try Limits(body)
+    alarms = try Alarms(body)
     for codec in declaredCodecs where !container.holds(codec) {
       throw .field("outputs.file.container", TapeRefusal.text(codec, container))
     }
@@ -91,6 +92,16 @@ extension Limits {
     departureTimeoutSeconds = try seconds("departureTimeoutSeconds")
     let bytes = try limits.integer("maxBytes", 0...Int64.max, "a number of bytes, 0 for no limit")
     maxBytes = bytes == 0 ? nil : bytes
+  }
+}
+
+extension Alarms {
+  /// Reads the field `alarms` of `body`.
+  init(_ body: FieldReader) throws(ControlError) {
+    self.init()
+    guard let alarms = try body.object("alarms", knowing: ["silenceSeconds"]), alarms.gives("silenceSeconds") else { return }
+    let given = try alarms.number("silenceSeconds", 0...86_400, "a number of seconds (0 to 86400, 0 for no alarm)")
+    silenceSeconds = given == 0 ? nil : given
   }
 }
 

@@ -271,6 +271,19 @@ extension Recorder {
     return try Recorder.source(index, of: entry)
   }
 
+  package func setMuted(_ isMuted: Bool, track: String, source: String, of id: String) throws(ControlError) -> JSONValue {
+    let call = isMuted ? "mute a track" : "unmute a track"
+    let entry = try live(id, for: call)
+    let (index, _) = try Recorder.find(source, in: entry)
+    let isFound = Atomic<Bool>(false)
+    let isDone = change(entry) { _ in
+      isFound.store(entry.item.take.setMuted(isMuted, track: track, source: index, at: Clocks.now()), ordering: .relaxed)
+    }
+    guard isDone else { throw Recorder.hasEnded(entry, call: call) }
+    guard isFound.load(ordering: .relaxed) else { throw ControlError(.notFound, "source \(source) has no track \(track)") }
+    return try Recorder.source(index, of: entry)
+  }
+
   static func find(_ source: String, in entry: RecordingEntry) throws(ControlError) -> (Int, SourceDescription) {
     let found = entry.state.withLock { state in
       state.manifest.sources.firstIndex { $0.id == source }.map { ($0, state.manifest.sources[$0]) }

@@ -217,6 +217,7 @@ package final class Recorder: RecorderControl, Sendable {
     let take = Take(
       limits: specification.limits, ssrc: SSRC(UInt32(truncatingIfNeeded: random | 1)), cname: "tapedeck-" + String(random, radix: 36),
       pool: loop.pool, at: now, wall: wall)
+    take.silenceAlarm = specification.alarms.silenceSeconds.map { .seconds($0) }
     if let hls = specification.outputs.hls, hls.video != .off {
       take.copiedSegment = .milliseconds(Int64(hls.segmentSeconds) * 1_000)
     }

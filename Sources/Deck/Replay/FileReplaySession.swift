@@ -41,6 +41,7 @@ extension FileReplay {
       var recording = RecordingSpecification(room: "replay", source: source)
       recording.outputs.hls = options.hls
       manifest = Manifest(id: "replay", specification: recording, createdAt: zero)
+      replay.take.silenceAlarm = recording.alarms.silenceSeconds.map { .seconds($0) }
       let files = FileReplayFolder(options.folder)
       self.files = files
       var participants: [String] = []

@@ -63,6 +63,8 @@ package struct TrackCounters: Sendable, Equatable {
   package var keyFrames: UInt64 = 0
   /// Whole or partial frames that were not given out.
   package var framesDropped: UInt64 = 0
+  /// Whole frames among them that the writer or the disk did not take.
+  package var framesNotWritten: UInt64 = 0
   /// Holes in the media that were told, and how long they were together.
   package var gaps: UInt64 = 0
   package var gapDuration = TimeSpan.zero
@@ -79,11 +81,17 @@ package struct TrackCounters: Sendable, Equatable {
   /// By `PacketDiscard.rawValue`.
   package private(set) var discarded = [UInt64](repeating: 0, count: PacketDiscard.allCases.count)
 
+  /// Why the last packet that is in no frame is in none.
+  package private(set) var lastDiscard: PacketDiscard?
+
   /// All zero.
   package init() {}
 
   /// Counts packets that are in no frame.
-  package mutating func discard(_ cause: PacketDiscard, _ packets: Int = 1) { discarded[cause.rawValue] += UInt64(packets) }
+  package mutating func discard(_ cause: PacketDiscard, _ packets: Int = 1) {
+    discarded[cause.rawValue] += UInt64(packets)
+    lastDiscard = cause
+  }
   /// Packets discarded for one cause.
   package func discarded(_ cause: PacketDiscard) -> UInt64 { discarded[cause.rawValue] }
   /// Packets discarded for any cause.
@@ -96,6 +104,7 @@ package struct TrackCounters: Sendable, Equatable {
     packetsInFrames -= UInt64(packets)
     frames -= 1
     framesDropped += 1
+    if cause == .writerOverflow || cause == .writeFailed { framesNotWritten += 1 }
     discard(cause, packets)
   }
 }

@@ -79,7 +79,10 @@ package struct Manifest: Sendable {
       JSONField("sources", .array(sources.indices.map { source($0, withSecrets: withSecrets) })),
       JSONField("participants", .array(participants)), JSONField("pauses", .array(pauses)),
       JSONField("files", .array(files.map(Manifest.file))), JSONField("hls", .array(hls.map(Manifest.presentation))),
-      JSONField("outputs", outputs), JSONField("limits", limits), JSONField("metadata", specification.metadata),
+      JSONField("quality", QualityReport(snapshot, files: files).json(at: snapshotAt)),
+      JSONField("outputs", outputs), JSONField("limits", limits),
+      JSONField("alarms", ["silenceSeconds": JSONValue(specification.alarms.silenceSeconds)]),
+      JSONField("metadata", specification.metadata),
     ])
   }
 
@@ -177,7 +180,8 @@ package struct Manifest: Sendable {
       JSONField("pliSent", JSONValue(counters.pliSent)), JSONField("firSent", JSONValue(counters.firSent)),
       JSONField("nackSent", JSONValue(counters.nackSent)),
       JSONField("senderReports", JSONValue(counters.senderReports)), JSONField("ssrcChanges", JSONValue(counters.ssrcChanges)),
-      JSONField("stalled", .bool(track.isStalled)),
+      JSONField("stalled", .bool(track.isStalled)), JSONField("muted", .bool(track.isMuted)),
+      JSONField("alarms", .array(track.alarms.map { .string($0.rawValue) })),
       JSONField("lastPacketAt", JSONValue(track.sinceLastPacket.map { (snapshotAt + -$0).rfc3339 })),
     ])
   }

@@ -85,6 +85,8 @@ package protocol RecorderControl: AnyObject, Sendable {
   func addSource(_ source: SourceSpecification, to id: String) throws(ControlError) -> JSONValue
   /// Answers the source with its new tracks.
   func addTracks(_ tracks: [TrackSpecification], to id: String, source: String) throws(ControlError) -> JSONValue
+  /// Notes that a track's sender was muted or unmuted, which the media do not say; answers the source.
+  func setMuted(_ isMuted: Bool, track: String, source: String, of id: String) throws(ControlError) -> JSONValue
   func removeSource(_ source: String, from id: String) throws(ControlError) -> JSONValue
   /// Renegotiates a `webrtc` source by its peer's offer; answers the source with our answer in it.
   func renegotiate(_ offer: String, source: String, of id: String) throws(ControlError) -> JSONValue
@@ -107,6 +109,14 @@ package protocol RecorderControl: AnyObject, Sendable {
 }
 
 extension RecorderControl {
+  /// How good a recording is, as far as it has come: its verdict and what that is made of.
+  package func quality(_ id: String) throws(ControlError) -> JSONValue {
+    guard let quality = try recording(id)["quality"] else {
+      throw ControlError(.notFound, "recording \(id) has no quality report: it was made before there were any")
+    }
+    return quality
+  }
+
   /// Why a source of type `rtp` takes no description.
   package func notWebRTC(_ source: String, of id: String) throws(ControlError) -> ControlError {
     guard try recording(id)["sources"]?.arrayValue?.contains(where: { $0["id"]?.stringValue == source }) == true else {

@@ -13,6 +13,7 @@ package struct RecordingSpecification: Sendable {
   package var participants: [ParticipantSpecification] = []
   package var outputs = OutputSpecification()
   package var limits = Limits()
+  package var alarms = Alarms()
 
   package init(room: String, source: SourceSpecification) {
     self.room = room
@@ -263,5 +264,12 @@ package struct Limits: Sendable, Equatable {
   package var departureTimeoutSeconds: Double?
   /// Of all files together.
   package var maxBytes: Int64?
+  package init() {}
+}
+
+/// What is told of a recording that goes wrong while it runs. Nil: that is not told.
+package struct Alarms: Sendable, Equatable {
+  /// A track of sound has been digital silence for so long.
+  package var silenceSeconds: Double? = 10
   package init() {}
 }

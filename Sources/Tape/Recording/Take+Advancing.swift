@@ -20,7 +20,8 @@ extension Take {
     guard !hasStopped else { return }
     advancePeers(at: now)
     sendFeedback(at: now)
-    if now >= nextHousekeeping {
+    let isHousekeeping = now >= nextHousekeeping
+    if isHousekeeping {
       nextHousekeeping = now + .milliseconds(50)
       for participant in participants.indices { participants[participant].clock.advance(to: now) }
       for number in tracks.indices where !tracks[number].hasEnded {
@@ -37,6 +38,7 @@ extension Take {
       checkLimits(at: now)
     }
     drain(at: now)
+    if isHousekeeping { watchTracks(at: now) }
     if timeline.zero != nil, lastAdvance.map({ now - $0 >= .milliseconds(200) }) ?? true {
       lastAdvance = now
       order(.advance(timeline.reached(horizon(at: now))))
@@ -117,6 +119,9 @@ extension Take {
       tracks[number].timesAdjusted += 1
     }
     tracks[number].lastTime = time
+    if tracks[number].startDelay == nil, let began = tracks[number].firstPacketAt {
+      tracks[number].startDelay = max(.zero, TimeSpan(nanoseconds: frame.place - Int64(bitPattern: began.nanoseconds)))
+    }
     if frame.isKey { tracks[number].noteKeyFrame(at: time) }
     let encoded = EncodedFrame(
       bytes: frame.bytes, track: 0, time: time, duration: frame.duration, isKey: frame.isKey, size: frame.size)

@@ -91,6 +91,7 @@ extension Take {
     let hasOutput = tracks[number].receiver.receive(
       packet, datagram: datagram, at: arrival, clock: &participants[participant].clock, pool: pool)
     tracks[number].nack?.observe(packet.sequenceNumber, at: arrival)
+    if tracks[number].specification.kind == .audio { noteLevel(packet, datagram, number, at: arrival) }
     if !tracks[number].hasStarted, !packet.isPaddingOnly { start(number, at: arrival) }
     if hasOutput { collect(number, at: arrival) }
     if tracks[number].receiver.isSettling || tracks[number].settlingSince != nil { noteSettling(number, at: arrival) }
@@ -118,6 +119,7 @@ extension Take {
   private func start(_ number: Int, at now: Instant) {
     let participant = tracks[number].participant
     tracks[number].hasStarted = true
+    tracks[number].firstPacketAt = now
     if !participants[participant].hasJoined {
       participants[participant].hasJoined = true
       participants[participant].joinedAt = now

@@ -128,15 +128,21 @@ extension Take {
     let start = timeline.reached(from)
     let span = timeline.recorded(from, to)
     guard span > .zero else { return }
-    tracks[number].receiver.countGap(span)
     let cause = tracks[number].isTakenOver ? "disconnected" : "packetLoss"
     tracks[number].isTakenOver = false
-    tell(
-      "media.gap", number, \.gapEvents, at: now,
-      [
-        EventField("cause", cause), EventField("startSeconds", start.seconds), EventField("durationSeconds", span.seconds),
-        EventField("packetsLost", lost),
-      ])
+    tellHole(Hole(start: start, duration: span, cause: cause, packetsLost: lost, framesDropped: 0), number, at: now)
+  }
+
+  /// A track has a hole on the timeline.
+  func tellHole(_ hole: Hole, _ number: Int, at now: Instant) {
+    tracks[number].receiver.countGap(hole.duration)
+    tracks[number].parts[tracks[number].parts.count - 1].holes.note(hole)
+    var fields = [
+      EventField("cause", hole.cause), EventField("startSeconds", hole.start.seconds),
+      EventField("durationSeconds", hole.duration.seconds), EventField("packetsLost", hole.packetsLost),
+    ]
+    if hole.framesDropped > 0 { fields.append(EventField("framesDropped", hole.framesDropped)) }
+    tell("media.gap", number, \.gapEvents, at: now, fields)
   }
 
   func noteStall(_ number: Int, at now: Instant) {

@@ -38,7 +38,10 @@ extension Take {
     if tracks[number].hole != nil { closeHole(number, at: entry.frame.time, entry.since) }
     queuedBytes += entry.frame.storedBytes
     entry.frame.track = tracks[number].fileTrack ?? 0
-    endTime = max(endTime, entry.frame.time + entry.frame.duration)
+    let end = entry.frame.time + entry.frame.duration
+    endTime = max(endTime, end)
+    if entry.packets > 0 { tracks[number].framesOrdered += 1 }
+    tracks[number].extend(from: entry.frame.time, to: end)
     order(.frame(participant: participant, entry.frame, packets: entry.packets, track: number))
   }
 
@@ -55,13 +58,8 @@ extension Take {
     guard let hole = tracks[number].hole.take() else { return }
     let span = (time ?? endTime) - hole.start
     guard span > .zero else { return }
-    tracks[number].receiver.countGap(span)
-    tell(
-      "media.gap", number, \.gapEvents, at: now,
-      [
-        EventField("cause", hole.cause.name), EventField("startSeconds", hole.start.seconds), EventField("durationSeconds", span.seconds),
-        EventField("packetsLost", Int64(0)), EventField("framesDropped", Int64(hole.frames)),
-      ])
+    tellHole(
+      Hole(start: hole.start, duration: span, cause: hole.cause.name, packetsLost: 0, framesDropped: Int64(hole.frames)), number, at: now)
   }
 
   /// A track that the participant's open file does not have has begun: the next part will need a key frame of each picture.
@@ -99,6 +97,8 @@ extension Take {
           codec: tracks[number].specification.codec, channels: tracks[number].specification.channels, size: tracks[number].receiver.size))
     }
     participants[participant].isOpen = true
+    participants[participant].openedParts += 1
+    for number in ordered { tracks[number].begin(part: participants[participant].openedParts) }
     order(.open(participant: participant, formats: formats))
   }
 }

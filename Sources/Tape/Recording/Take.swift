@@ -48,6 +48,8 @@ package final class Take {
   var writer = RTCPWriter()
   /// How long the segments of a presentation are that takes pictures as they come; nil without one.
   package var copiedSegment: TimeSpan?
+  /// How long a track of sound may be silent before that is told; nil: for ever.
+  package var silenceAlarm: TimeSpan?
   /// Room for a packet that a retransmission repeats.
   var restored: [UInt8] = []
   /// Room for a packet taken out of redundancy.

@@ -13,6 +13,8 @@ struct TakeParticipant {
   var leftAt: Instant?
   /// Whether a file was ordered.
   var isOpen = false
+  /// How many were.
+  var openedParts = 0
   var clockEvents = EventBudget()
 
   init(id: String) { self.id = id }

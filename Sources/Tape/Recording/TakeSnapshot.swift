@@ -22,6 +22,12 @@ package struct TakeSnapshot: Sendable {
     package var sinceLastPacket: TimeSpan?
     package var isStalled: Bool
     package var hasEnded: Bool
+    package var isMuted: Bool
+    /// Those that are raised.
+    package var alarms: [AlarmKind]
+    package var parts: [TrackPart]
+    /// How much later than its first packet the track's first frame lies; nil before that frame.
+    package var startDelay: TimeSpan?
   }
   package struct SourceNumbers: Sendable {
     package var id: String
@@ -110,7 +116,9 @@ extension Take {
           id: entry.id, participant: participants[entry.participant].id, source: entry.source, specification: entry.specification,
           ssrc: entry.receiver.ssrc, counters: entry.receiver.counters, packetsPending: entry.receiver.packetsPending,
           timesAdjusted: entry.timesAdjusted, size: entry.receiver.size, jitterMilliseconds: entry.receiver.statistics.jitterMilliseconds,
-          sinceLastPacket: entry.receiver.lastPacketAt.map { now - $0 }, isStalled: entry.isStalled, hasEnded: entry.hasEnded))
+          sinceLastPacket: entry.receiver.lastPacketAt.map { now - $0 }, isStalled: entry.isStalled, hasEnded: entry.hasEnded,
+          isMuted: entry.isMuted, alarms: AlarmKind.allCases.filter(entry.alarm.raised.contains), parts: entry.parts,
+          startDelay: entry.startDelay))
     }
     for source in sources {
       out.sources.append(

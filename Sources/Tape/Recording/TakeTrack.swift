@@ -43,8 +43,34 @@ struct TakeTrack {
   var firstKeyTime: MediaTime?
   var lastKeyTime: MediaTime?
   var timesAdjusted: UInt64 = 0
+  /// What each file has of the track; the last one is being written.
+  var parts = [TrackPart()]
+  /// When the first payload came, and how much later than that the first frame lies.
+  var firstPacketAt: Instant?
+  var alarm = TrackAlarm()
+  /// The client has said so.
+  var isMuted = false
+  /// Frames that went to the writer.
+  var framesOrdered: UInt64 = 0
+  var startDelay: TimeSpan?
   var gapEvents = EventBudget()
   var sizeEvents = EventBudget()
+
+  /// A file was opened that takes the track in.
+  mutating func begin(part: Int) {
+    if parts[parts.count - 1].part != nil {
+      parts.append(TrackPart())
+      parts[parts.count - 1].before = receiver.counters
+    }
+    parts[parts.count - 1].part = part
+  }
+
+  /// A frame goes to the file that is open.
+  mutating func extend(from start: MediaTime, to end: MediaTime) {
+    let last = parts.count - 1
+    if parts[last].start == nil { parts[last].start = start }
+    parts[last].end = max(parts[last].end ?? end, end)
+  }
 
   mutating func noteKeyFrame(at time: MediaTime) {
     if firstKeyTime == nil { firstKeyTime = time }

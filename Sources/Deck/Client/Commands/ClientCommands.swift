@@ -2,7 +2,7 @@
 package enum ClientCommands {
   /// The names of the commands that `run` carries out.
   package static let names: Set<String> = [
-    "start", "answer", "stop", "pause", "resume", "cancel", "list", "show", "watch", "delete", "status", "node",
+    "start", "answer", "stop", "pause", "resume", "cancel", "list", "show", "quality", "watch", "delete", "status", "node",
   ]
 
   /// Carries a command out and answers the exit code: 0 done, 1 refused or failed with the reason on standard error, 2 wrong usage.
@@ -31,6 +31,7 @@ package enum ClientCommands {
     case "stop", "pause", "resume", "cancel", "delete": try ChangeCommand.run(session)
     case "list": try ListCommand.run(session)
     case "show": try ShowCommand.run(session)
+    case "quality": try QualityCommand.run(session)
     case "watch": try WatchCommand.run(session)
     case "status": try StatusCommand.run(session)
     case "node": try NodeCommand.run(session)

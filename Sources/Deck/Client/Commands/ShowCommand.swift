@@ -36,11 +36,23 @@ enum ShowCommand {
     rows.append(("Duration", Quantity.duration(recording.durationSeconds)))
     if let pauses = recording.json["pauses"]?.arrayValue, !pauses.isEmpty { rows.append(("Pauses", "\(pauses.count)")) }
     rows.append(("Size", Quantity.bytes(recording.bytes)))
+    rows.append(("Quality", QualityCommand.summary(recording.json["quality"])))
+    rows.append(("Alarms", alarms(recording)))
     rows.append(("Limits", limits(recording)))
     if let metadata = recording.json["metadata"], metadata.fields?.isEmpty == false { rows.append(("Metadata", metadata.text())) }
     return rows.compactMap { label, value in
       value.map { "\(DisplayWidth.padded(label, to: 12)) \(DisplayWidth.harmless($0))" }
     }
+  }
+
+  /// What is wrong with tracks right now.
+  private static func alarms(_ recording: RecordingFacts) -> String? {
+    let raised = (recording.json["sources"]?.arrayValue ?? []).flatMap { $0["tracks"]?.arrayValue ?? [] }.flatMap { track in
+      (track["alarms"]?.arrayValue ?? []).map { alarm in
+        "\(track["participant"]?.stringValue ?? "?")'s \(track["kind"]?.stringValue ?? "track"): \(alarm.stringValue ?? "?")"
+      }
+    }
+    return raised.isEmpty ? nil : raised.joined(separator: ", ")
   }
 
   private static func limits(_ recording: RecordingFacts) -> String? {

@@ -1,0 +1,63 @@
+import Codecs
+package import Ground
+import RTP
+import Track
+
+/// What a take says of tracks that send and are not heard or seen.
+extension Take {
+  /// Packets of Opus up to so many bytes hold no sound: discontinuous transmission has up to two, and what an encoder makes of digital
+  /// silence has three (RFC 6716 §2.1.9).
+  private static let silentOpusBytes = 3
+
+  /// A packet of sound has come: whether it can be heard, by its level (RFC 6464) where it bears one, else by its size.
+  func noteLevel(_ packet: RTPPacket, _ datagram: Span<UInt8>, _ number: Int, at arrival: Instant) {
+    guard !packet.isPaddingOnly else { return }
+    let ids = sources[tracks[number].source].legs[tracks[number].leg].router.ids
+    let isHeard: Bool
+    if let level = packet.audioLevel(ids, in: datagram) {
+      isHeard = level.decibelsBelowFull < 127
+    } else {
+      isHeard = tracks[number].specification.codec != .opus || packet.payloadEnd - packet.payloadStart > Take.silentOpusBytes
+    }
+    if isHeard || tracks[number].alarm.heardAt == nil { tracks[number].alarm.heardAt = arrival }
+  }
+
+  /// Raises and clears the tracks' alarms. After what is due has been ordered.
+  func watchTracks(at now: Instant) {
+    for number in tracks.indices where tracks[number].hasStarted && !tracks[number].hasEnded { watch(number, at: now) }
+  }
+
+  private func watch(_ number: Int, at now: Instant) {
+    let counters = tracks[number].receiver.counters
+    let noMedia: [PacketDiscard] = [.paddingOnly, .duplicate, .forwardErrorCorrection, .foreignSSRC, .otherLayer, .strayed, .paused]
+    let others = noMedia.reduce(0) { $0 + counters.discarded($1) }
+    let isAudio = tracks[number].specification.kind == .audio
+    let isSettling = participants[tracks[number].participant].tracks.contains { tracks[$0].settlingSince != nil }
+    let facts = TrackAlarm.Facts(
+      mediaPackets: counters.packetsReceived - others, framesOrdered: tracks[number].framesOrdered, isSettling: isSettling,
+      isPaused: timeline.isPaused, isMuted: tracks[number].isMuted, silence: isAudio ? silenceAlarm : nil)
+    for (kind, isRaised) in tracks[number].alarm.look(facts, at: now) {
+      var fields = trackFields(number) + [EventField("alarm", kind.rawValue)]
+      if isRaised, kind == .nothingWritten, let cause = nothingWrittenCause(number) { fields.append(EventField("cause", cause)) }
+      tell(isRaised ? "track.alarm" : "track.alarmCleared", at: now, fields)
+    }
+  }
+
+  /// Why nothing of a track goes to tape, as far as its last packets' fate tells; nil where they wait for others.
+  private func nothingWrittenCause(_ number: Int) -> String? {
+    let receiver = tracks[number].receiver
+    if tracks[number].tapeNeedsKeyFrame || (tracks[number].specification.kind == .video && !receiver.hasKeyFrame) {
+      return PacketDiscard.awaitingKeyFrame.name
+    }
+    return receiver.counters.lastDiscard?.name
+  }
+
+  /// Notes whether the sender of a source's track is muted: then silence is no alarm. False where the source has no such track.
+  package func setMuted(_ isMuted: Bool, track id: String, source: Int, at now: Instant) -> Bool {
+    guard let number = tracks.firstIndex(where: { $0.source == source && $0.id == id }) else { return false }
+    guard !hasStopped, tracks[number].isMuted != isMuted else { return true }
+    tracks[number].isMuted = isMuted
+    tell(isMuted ? "track.muted" : "track.unmuted", at: now, trackFields(number))
+    return true
+  }
+}
