@@ -233,11 +233,11 @@ private let badStarts: [(String, String, String)] = [
   ),
   (
     source("", tracks: #"{"participant":"a","payloadType":1}"#), "source.tracks[0].codec",
-    "this field is required: allowed is opus, VP8, VP9 or H264"
+    "this field is required: allowed is opus, VP8, VP9, H264 or AV1"
   ),
   (
     source("", tracks: #"{"participant":"a","codec":"H263","payloadType":1}"#), "source.tracks[0].codec",
-    "\"H263\" is not a codec that can be recorded; allowed is opus, VP8, VP9 or H264"
+    "\"H263\" is not a codec that can be recorded; allowed is opus, VP8, VP9, H264 or AV1"
   ),
   (source("", tracks: #"{"participant":"a","codec":"opus"}"#), "source.tracks[0].payloadType", "this field is required: 0 to 127"),
   (

@@ -1,3 +1,4 @@
+import Codecs
 import Foundation
 import JSON
 
@@ -8,7 +9,7 @@ enum Captures {
     .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().appending(path: "captures")
   static let folder = ProcessInfo.processInfo.environment["TAPEDECK_CAPTURES"].map { URL(filePath: $0) } ?? committed
 
-  /// Captures in clear whose facts are known and that have VP8, VP9, H.264 or Opus in them, pictures of one spatial layer.
+  /// Captures in clear whose facts are known and that have pictures or Opus in them, pictures of one spatial layer.
   static let plain = names { facts in
     facts["plain_counterpart"] == nil && facts["layers"] == nil && !recorded(facts).isEmpty
       && (facts["name"]?.stringValue).map { exists(path($0)) } == true
@@ -41,25 +42,27 @@ enum Captures {
   struct Stream {
     var ssrc: UInt32
     var payloadType: UInt8
-    var isVideo: Bool
-    var isVP9 = false
-    var isH264 = false
+    var codec: Codec
     var facts: JSONValue
+    var isVideo: Bool { codec.kind == .video }
   }
 
   static func recorded(_ facts: JSONValue) -> [Stream] {
     (facts["streams"]?.arrayValue ?? []).compactMap { stream in
       guard let ssrc = stream["ssrc"]?.integerValue else { return nil }
       for field in stream["payload_types"]?.fields ?? [] {
-        let codec = (field.value["codec"]?.stringValue ?? "").lowercased()
-        guard codec.hasPrefix("vp8/") || codec.hasPrefix("vp9/") || codec.hasPrefix("h264/") || codec.hasPrefix("opus/"),
-          let type = UInt8(field.name)
-        else { continue }
-        return Stream(
-          ssrc: UInt32(ssrc), payloadType: type, isVideo: !codec.hasPrefix("opus/"), isVP9: codec.hasPrefix("vp9/"),
-          isH264: codec.hasPrefix("h264/"), facts: stream)
+        let name = (field.value["codec"]?.stringValue ?? "").prefix { $0 != "/" }
+        guard let codec = Codec(name: String(name)), let type = UInt8(field.name) else { continue }
+        return Stream(ssrc: UInt32(ssrc), payloadType: type, codec: codec, facts: stream)
       }
       return nil
+    }
+  }
+
+  /// Whether a stream comes in redundancy (RFC 2198).
+  static func isWrapped(_ facts: JSONValue) -> Bool {
+    (facts["streams"]?.arrayValue ?? []).contains { stream in
+      (stream["payload_types"]?.fields ?? []).contains { $0.value["codec"]?.stringValue?.hasPrefix("red/") ?? false }
     }
   }
 

@@ -1,3 +1,4 @@
+import Codecs
 import Foundation
 
 /// What must be on tape of one stream, worked out from a capture's packets alone: RFC 7741 and RFC 7587 read once more, in the simplest
@@ -17,6 +18,16 @@ struct ExpectedFrames {
   /// Whole frames that refer to a lost one.
   var gated = 0
   var incomplete = 0
+
+  init(_ packets: [(number: Int, packet: CapturedPackets.Packet)], of codec: Codec) {
+    switch codec {
+    case .vp8: self.init(video: packets)
+    case .vp9: self.init(vp9: packets)
+    case .h264: self.init(h264: packets)
+    case .av1: self.init(av1: packets)
+    case .opus, .aac: self.init(audio: packets)
+    }
+  }
 
   init(audio packets: [(number: Int, packet: CapturedPackets.Packet)]) {
     for (_, packet) in packets where !packet.payload.isEmpty {

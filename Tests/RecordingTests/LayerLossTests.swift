@@ -21,7 +21,7 @@ import Track
     init(_ name: String) throws {
       let stream = try #require(Captures.recorded(Captures.committedFacts(name)).first { $0.isVideo })
       payloadType = stream.payloadType
-      codec = stream.isVP9 ? .vp9 : .vp8
+      codec = stream.codec
       packets = try CapturedPackets(path: Captures.committedPath(name)).ordered(stream).map(\.packet)
       frames = []
       frames = try LayerLossTests.record(packets, payloadType, codec)

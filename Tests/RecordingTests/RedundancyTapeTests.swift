@@ -23,7 +23,7 @@ import Track
   }
 
   private static func packets(_ path: String, ssrc: UInt32, type: UInt8) throws -> [(number: Int, packet: CapturedPackets.Packet)] {
-    try CapturedPackets(path: path).ordered(Captures.Stream(ssrc: ssrc, payloadType: type, isVideo: false, facts: .null))
+    try CapturedPackets(path: path).ordered(Captures.Stream(ssrc: ssrc, payloadType: type, codec: .opus, facts: .null))
   }
 
   @Test func everyFrameIsOnTape() throws {

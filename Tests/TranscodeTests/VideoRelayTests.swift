@@ -34,7 +34,7 @@ import Transcode
   private static let size = PictureSize(width: 320, height: 240)
 
   private func run(_ frames: [EncodedFrame], advance: [TimeSpan] = [], end: TimeSpan? = nil) throws -> VideoRun {
-    var relay = try VideoRelay(settings: TranscodeSettings())
+    var relay = try VideoRelay(.h264, settings: TranscodeSettings())
     var run = VideoRun()
     var steps = advance.map { MediaTime.zero + $0 }
     func take() { while let output = relay.poll() { run.take(output) } }

@@ -32,6 +32,8 @@ struct StreamEvidence: Sendable {
   private var vp9 = Plausibility()
   private var h264 = Plausibility()
   private var h264Sets = 0
+  private var av1 = Plausibility()
+  private var av1Sequences = 0
   /// The first packets' first two bytes and timestamps: what a retransmission says of the packet that it repeats (RFC 4588 §4).
   private var repeats: [(number: SequenceNumber, timestamp: RTPTimestamp)] = []
   private var lowestTicks: Int64 = 0
@@ -84,6 +86,7 @@ struct StreamEvidence: Sendable {
       weighVP8(packet, datagram, isNext: isNext)
       weighVP9(packet, datagram, isNext: isNext)
       weighH264(packet, datagram)
+      weighAV1(packet, datagram)
       if repeats.count < 64, packet.payloadCount > 2 {
         repeats.append((SequenceNumber(datagram.u16(at: packet.payloadStart)), packet.timestamp))
       }
@@ -163,6 +166,28 @@ struct StreamEvidence: Sendable {
     }
   }
 
+  private mutating func weighAV1(_ packet: RTPPacket, _ datagram: Span<UInt8>) {
+    // The aggregation header's reserved bits are zero.
+    guard packet.payloadCount > 1, datagram[packet.payloadStart] & 7 == 0,
+      var payload = try? AV1Payload(parsing: datagram, from: packet.payloadStart, to: packet.payloadEnd)
+    else {
+      av1.bad += 1
+      return
+    }
+    do throws(WireError) {
+      while let element = try payload.next(in: datagram) {
+        if element.isFirst, payload.continues { continue }
+        let unit = datagram.extracting(element.range)
+        let header = try AV1UnitHeader(parsing: unit)
+        guard payload.beginsSequence, header.kind == .sequenceHeader, !header.hasSize else { continue }
+        if (try? AV1SequenceHeader(parsing: unit.extracting(header.count..<unit.count))) != nil { av1Sequences += 1 }
+      }
+      av1.good += 1
+    } catch {
+      av1.bad += 1
+    }
+  }
+
   /// The clock that the timestamps run by, in hertz, to the nearest usual one; nil where the stream is too short to tell.
   private var clockRate: UInt32? {
     let seconds = (lastTime - firstTime).seconds
@@ -177,6 +202,7 @@ struct StreamEvidence: Sendable {
     if vp8.isConvincing, vp8KeyFrames > 0 || vp8.good >= 20, rate == nil || rate == 90_000 { return PayloadFormat(.vp8) }
     if vp9.isConvincing, vp9.good >= 8, rate == nil || rate == 90_000 { return PayloadFormat(.vp9) }
     if h264.isConvincing, h264Sets > 0, rate == nil || rate == 90_000 { return PayloadFormat(.h264) }
+    if av1.isConvincing, av1Sequences > 0, rate == nil || rate == 90_000 { return PayloadFormat(.av1) }
     if opus.isConvincing, rate == nil || rate == 48_000 { return PayloadFormat(.opus, channels: 2) }
     return nil
   }

@@ -24,7 +24,7 @@ package struct StreamInspection: Sendable {
   package private(set) var senderReports = 0
   package private(set) var firstReport: SenderReport?
   package private(set) var lastReport: SenderReport?
-  /// Frames of the stream where its codec is VP8, VP9 or H.264 and can be read.
+  /// Frames of the stream where its codec is one of pictures and can be read.
   package private(set) var video: VideoInspection?
   /// Media in the packets where the codec is Opus and can be read; packets of which that cannot be told.
   package private(set) var opusDuration: TimeSpan?
@@ -57,7 +57,7 @@ package struct StreamInspection: Sendable {
     guard stream.isReadable, case .media = stream.role else { return }
     let codec = (stream.wrapped ?? stream.format).codec
     switch codec {
-    case .vp8, .vp9: video = codec.map { VideoInspection($0) }
+    case .vp8, .vp9, .h264, .av1: video = codec.map { VideoInspection($0) }
     case .opus: opusDuration = .zero
     default: break
     }

@@ -2,7 +2,7 @@ package import Codecs
 import Ground
 import RTP
 
-/// What was counted of one VP8, VP9 or H.264 stream: its frames, put together by their timestamps after all packets have come.
+/// What was counted of one stream of pictures: its frames, put together by their timestamps after all packets have come.
 package struct VideoInspection: Sendable {
   /// Frames of which every packet is there.
   package private(set) var completeFrames = 0
@@ -41,6 +41,8 @@ package struct VideoInspection: Sendable {
         part.head = VideoInspection.head(payload, packet, datagram)
       } else if codec == .vp9 {
         try VideoInspection.readVP9(packet, datagram, &part)
+      } else if codec == .av1 {
+        part.head = try VideoInspection.av1(packet, datagram)
       } else {
         part.head = try VideoInspection.vp8(packet, datagram)
       }
@@ -91,6 +93,24 @@ package struct VideoInspection: Sendable {
       unit = payload == .single ? nil : H264Payload.nextUnit(datagram, at: &at, start: start, end: end)
     }
     return head
+  }
+
+  /// What an AV1 packet begins; nil where it goes on within a unit.
+  private static func av1(_ packet: RTPPacket, _ datagram: Span<UInt8>) throws(WireError) -> Head? {
+    var payload = try AV1Payload(parsing: datagram, from: packet.payloadStart, to: packet.payloadEnd)
+    var head = Head(isKey: false)
+    while let element = try payload.next(in: datagram) {
+      if element.isFirst, payload.continues { continue }
+      let unit = datagram.extracting(element.range)
+      let header = try AV1UnitHeader(parsing: unit)
+      var at = header.count
+      if header.hasSize { _ = try AV1Size.read(unit, at: &at, end: unit.count) }
+      let body = unit.extracting(at..<unit.count)
+      // A sequence header that goes on in the next packet is nobody's.
+      if header.kind == .sequenceHeader { head.size = (try? AV1SequenceHeader(parsing: body))?.size }
+      if header.kind == .frame || header.kind == .frameHeader, try AV1FrameHead(parsing: body).isKey { head.isKey = true }
+    }
+    return payload.continues ? nil : head
   }
 
   /// A packet of padding uses up a number within or between frames and is no loss.

@@ -120,9 +120,13 @@ package struct AV1SequenceHeader: Sendable, Equatable {
     return out
   }
 
-  /// As RFC 6381 and MIME types spell it: `av01.0.04M.08`.
-  package var codecString: String {
-    func two(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
-    return "av01.\(profile).\(two(Int(level)))\(isHighTier ? "H" : "M").\(two(bitDepth))"
+  /// The name in a playlist (RFC 6381; AV1 in ISOBMFF §5): `av01.`, profile, level and tier, bit depth. Nil where the bytes are no codec
+  /// configuration record.
+  package static func codecName(_ configuration: [UInt8]) -> String? {
+    guard configuration.count >= 4, configuration[0] == 0x81 else { return nil }
+    let (profileAndLevel, flags) = (configuration[1], configuration[2])
+    let depth = flags & 0x40 == 0 ? "08" : flags & 0x20 == 0 ? "10" : "12"
+    let level = profileAndLevel & 0x1f
+    return "av01.\(profileAndLevel >> 5).\(level < 10 ? "0" : "")\(level)\(flags & 0x80 == 0 ? "M" : "H").\(depth)"
   }
 }

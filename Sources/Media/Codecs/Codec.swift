@@ -11,11 +11,12 @@ package enum Codec: String, Sendable, Hashable, CaseIterable {
   case vp8 = "VP8"
   case vp9 = "VP9"
   case h264 = "H264"
+  case av1 = "AV1"
   /// Made by the transcoder for HLS; never comes over RTP here.
   case aac = "AAC"
 
   /// The codecs accepted from an RTP source.
-  package static let received: [Codec] = [.opus, .vp8, .vp9, .h264]
+  package static let received: [Codec] = [.opus, .vp8, .vp9, .h264, .av1]
 
   /// The received codec of that name; nil where there is none.
   package init?(name: String) {
@@ -26,16 +27,17 @@ package enum Codec: String, Sendable, Hashable, CaseIterable {
   package var kind: MediaKind {
     switch self {
     case .opus, .aac: .audio
-    case .vp8, .vp9, .h264: .video
+    case .vp8, .vp9, .h264, .av1: .video
     }
   }
   /// Whether its pictures go into HLS as they are.
-  package var isPlayedInMP4: Bool { self == .vp9 || self == .h264 }
-  /// The RTP clock rate that the payload format fixes (RFC 7587 §4.1, RFC 7741 §6.1, RFC 9628 §6, RFC 6184 §8.1).
+  package var isPlayedInMP4: Bool { [.vp9, .h264, .av1].contains(self) }
+  /// The RTP clock rate that the payload format fixes (RFC 7587 §4.1, RFC 7741 §6.1, RFC 9628 §6, RFC 6184 §8.1, AV1 RTP
+  /// payload format §7.1).
   package var clockRate: ClockRate {
     switch self {
     case .opus, .aac: ClockRate(48_000)
-    case .vp8, .vp9, .h264: ClockRate(90_000)
+    case .vp8, .vp9, .h264, .av1: ClockRate(90_000)
     }
   }
 }
@@ -77,7 +79,8 @@ package struct PictureSize: Sendable, Hashable, CustomStringConvertible {
 
 /// One coded frame with its place on the recording's timeline: what the tape and the transcoder take.
 package struct EncodedFrame: Sendable {
-  /// The frame as the codec defines it: an Opus packet, a VP8 frame, an H.264 access unit with 4-byte lengths, a raw AAC frame.
+  /// The frame as the codec defines it: an Opus packet, a VP8 frame, an H.264 access unit with 4-byte lengths, an AV1 temporal unit of
+  /// units with their sizes, a raw AAC frame.
   package var bytes: [UInt8]
   /// Which track of its file the frame belongs to: an index into the formats that the file was opened with.
   package var track: Int

@@ -8,7 +8,7 @@ package enum TapeContainer: String, Sendable, Hashable, CaseIterable {
   /// Whether it can hold the codec.
   package func holds(_ codec: Codec) -> Bool {
     switch codec {
-    case .opus, .vp8, .vp9: true
+    case .opus, .vp8, .vp9, .av1: true
     case .h264: self == .mkv
     case .aac: false
     }

@@ -74,11 +74,12 @@ protocol PayloadFormatReader: Sendable {
 
 /// The reader of a track's payload format. One of the members is there, and stays; all calls go to it in place.
 struct VideoDepacketizer: Sendable {
-  private enum Format { case none, vp8, vp9, h264 }
+  private enum Format { case none, vp8, vp9, h264, av1 }
   private let format: Format
   private var vp8: VP8Depacketizer
   private var vp9: VP9Depacketizer
   private var h264 = H264Depacketizer()
+  private var av1 = AV1Depacketizer()
 
   /// For a track without pictures, a reader that makes none. `parameterSets`: H.264's that were signalled beforehand.
   init(_ codec: Codec, parameterSets: [[UInt8]] = []) {
@@ -86,6 +87,7 @@ struct VideoDepacketizer: Sendable {
     case .vp8: format = .vp8
     case .vp9: format = .vp9
     case .h264: format = .h264
+    case .av1: format = .av1
     case .opus, .aac: format = .none
     }
     vp8 = VP8Depacketizer()
@@ -99,6 +101,7 @@ struct VideoDepacketizer: Sendable {
     case .vp8: vp8.pendingPackets
     case .vp9: vp9.pendingPackets
     case .h264: h264.pendingPackets
+    case .av1: av1.pendingPackets
     }
   }
   var pendingBytes: Int {
@@ -107,6 +110,7 @@ struct VideoDepacketizer: Sendable {
     case .vp8: vp8.pendingBytes
     case .vp9: vp9.pendingBytes
     case .h264: h264.pendingBytes
+    case .av1: av1.pendingBytes
     }
   }
   var isOpen: Bool {
@@ -115,6 +119,7 @@ struct VideoDepacketizer: Sendable {
     case .vp8: vp8.isOpen
     case .vp9: vp9.isOpen
     case .h264: h264.isOpen
+    case .av1: av1.isOpen
     }
   }
 
@@ -126,6 +131,7 @@ struct VideoDepacketizer: Sendable {
     case .vp8: vp8.receive(packet, datagram: datagram, ticks: ticks, at: arrival, pool: pool, into: &out)
     case .vp9: vp9.receive(packet, datagram: datagram, ticks: ticks, at: arrival, pool: pool, into: &out)
     case .h264: h264.receive(packet, datagram: datagram, ticks: ticks, at: arrival, pool: pool, into: &out)
+    case .av1: av1.receive(packet, datagram: datagram, ticks: ticks, at: arrival, pool: pool, into: &out)
     }
   }
 
@@ -135,6 +141,7 @@ struct VideoDepacketizer: Sendable {
     case .vp8: vp8.drop(cause, pool: pool, into: &out)
     case .vp9: vp9.drop(cause, pool: pool, into: &out)
     case .h264: h264.drop(cause, pool: pool, into: &out)
+    case .av1: av1.drop(cause, pool: pool, into: &out)
     }
   }
 
@@ -144,6 +151,7 @@ struct VideoDepacketizer: Sendable {
     case .vp8: vp8.missing(packets: packets)
     case .vp9: vp9.missing(packets: packets)
     case .h264: h264.missing(packets: packets)
+    case .av1: av1.missing(packets: packets)
     }
   }
 
@@ -153,6 +161,7 @@ struct VideoDepacketizer: Sendable {
     case .vp8: vp8.close()
     case .vp9: vp9.close()
     case .h264: h264.close()
+    case .av1: av1.close()
     }
   }
 
@@ -162,6 +171,7 @@ struct VideoDepacketizer: Sendable {
     case .vp8: VP8Depacketizer.beginsKeyFrame(packet, datagram)
     case .vp9: VP9Depacketizer.beginsKeyFrame(packet, datagram)
     case .h264: H264Depacketizer.beginsKeyFrame(packet, datagram)
+    case .av1: AV1Depacketizer.beginsKeyFrame(packet, datagram)
     }
   }
 }

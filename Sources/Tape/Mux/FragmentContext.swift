@@ -162,14 +162,14 @@ extension FragmentContext {
     switch track.codec.kind {
     case .audio:
       unsafe parameters.pointee.codec_type = AVMEDIA_TYPE_AUDIO
-      unsafe parameters.pointee.codec_id = track.codec == .aac ? AV_CODEC_ID_AAC : AV_CODEC_ID_OPUS
+      unsafe parameters.pointee.codec_id = track.codec.libraryID
       unsafe parameters.pointee.sample_rate = Int32(track.codec.clockRate.hertz)
       // What most frames hold; each sample's own duration is written all the same.
       unsafe parameters.pointee.frame_size = track.codec == .aac ? 1024 : 960
       unsafe av_channel_layout_default(&parameters.pointee.ch_layout, Int32(track.channels))
     case .video:
       unsafe parameters.pointee.codec_type = AVMEDIA_TYPE_VIDEO
-      unsafe parameters.pointee.codec_id = track.codec == .vp9 ? AV_CODEC_ID_VP9 : AV_CODEC_ID_H264
+      unsafe parameters.pointee.codec_id = track.codec.libraryID
       unsafe parameters.pointee.width = Int32(track.size?.width ?? 0)
       unsafe parameters.pointee.height = Int32(track.size?.height ?? 0)
       // The muxer makes the codec's header of the parameters.

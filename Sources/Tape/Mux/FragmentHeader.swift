@@ -48,20 +48,24 @@ struct FragmentHeader {
     entries.forEachChild(in: bytes, skipping: 8) { entry in
       if entry.isNamed("Opus") { track.codecName = "opus" }
       if entry.isNamed("mp4a") { track.codecName = "mp4a.40.2" }
-      // The box begins with its version and flags.
-      if entry.isNamed("vp09"), entry.body.count >= 78, let vpcC = entry.child("vpcC", in: bytes, skipping: 78)?.body, vpcC.count >= 7 {
+      for (codec, name, box) in videoEntries where entry.isNamed(name) && entry.body.count >= 78 {
+        guard let found = entry.child(box, in: bytes, skipping: 78)?.body, found.count <= 1 << 16 else { continue }
         let at = entry.body.lowerBound + 24
-        track.size = PictureSize(width: Int(bytes.u16(at: at)), height: Int(bytes.u16(at: at + 2)))
-        track.codecName = VP9Configuration.codecName((4..<7).map { bytes[vpcC.lowerBound + $0] })
-      }
-      if entry.isNamed("avc1"), entry.body.count >= 78, let avcC = entry.child("avcC", in: bytes, skipping: 78)?.body, avcC.count >= 4 {
-        let at = entry.body.lowerBound + 24
-        track.size = PictureSize(width: Int(bytes.u16(at: at)), height: Int(bytes.u16(at: at + 2)))
-        track.codecName = avcName(profile: bytes[avcC.lowerBound + 1], bytes[avcC.lowerBound + 2], level: bytes[avcC.lowerBound + 3])
+        let size = PictureSize(width: Int(bytes.u16(at: at)), height: Int(bytes.u16(at: at + 2)))
+        // VP9's box begins with its version and flags.
+        let configuration = found.dropFirst(codec == .vp9 ? 4 : 0).map { bytes[$0] }
+        guard let codecName = codecName(of: TrackFormat(codec: codec, size: size, configuration: configuration)) else { continue }
+        track.size = size
+        track.codecName = codecName
       }
     }
     return track
   }
+
+  /// What pictures' entries are called, and the box in them that holds the codec's configuration.
+  private static let videoEntries: [(codec: Codec, name: StaticString, box: StaticString)] = [
+    (.h264, "avc1", "avcC"), (.vp9, "vp09", "vpcC"), (.av1, "av01", "av1C"),
+  ]
 
   private mutating func takeDefaults(_ moov: FragmentBox, in bytes: Span<UInt8>) {
     var defaults: [(id: UInt32, duration: UInt32)] = []
@@ -91,6 +95,7 @@ extension FragmentHeader {
       guard format.configuration.count >= 4 else { return nil }
       return avcName(profile: format.configuration[1], format.configuration[2], level: format.configuration[3])
     case .vp9: return VP9Configuration.codecName(format.configuration)
+    case .av1: return AV1SequenceHeader.codecName(format.configuration)
     case .vp8: return nil
     }
   }

@@ -25,7 +25,7 @@ package struct FragmentWriter: ~Copyable {
   /// Frames in the open fragment.
   package private(set) var pendingFrames = 0
 
-  /// Throws `noTracks`, `unsupported`, `badFormat` where a track's configuration cannot be one (an avcC and a size for H.264, a vpcC and a size for VP9, an
+  /// Throws `noTracks`, `unsupported`, `badFormat` where a track's configuration cannot be one (an avcC, vpcC or av1C and a size for H.264, VP9 and AV1, an
   /// AudioSpecificConfig of 48 kHz for AAC, one or two channels), `library`, `outOfMemory`.
   package init(tracks formats: [TrackFormat]) throws(MuxError) {
     guard !formats.isEmpty else { throw .noTracks }
@@ -71,14 +71,18 @@ package struct FragmentWriter: ~Copyable {
     return context.takeBytes()
   }
 
+  private static func canDeclare(_ size: PictureSize?) -> Bool {
+    size.map { (1...16_384).contains($0.width) && (1...16_384).contains($0.height) } ?? false
+  }
+
   private static func check(_ format: TrackFormat, _ index: Int) throws(MuxError) {
     let configuration = format.configuration
     switch format.codec {
     case .h264:
       // avcC: version 1, profile, compatibility, level, then reserved ones and the size of a length less one (ISO/IEC 14496-15 §5.3.3.1).
-      guard configuration.count >= 7, configuration[0] == 1, configuration[4] & 3 == 3, let size = format.size,
-        (1...16_384).contains(size.width), (1...16_384).contains(size.height)
-      else { throw .badFormat(track: index) }
+      guard configuration.count >= 7, configuration[0] == 1, configuration[4] & 3 == 3, canDeclare(format.size) else {
+        throw .badFormat(track: index)
+      }
     case .aac:
       // AudioSpecificConfig: 5 bits of object type, 4 of frequency index (3 is 48 kHz), 4 of channels (ISO/IEC 14496-3 §1.6.2.1).
       guard configuration.count >= 2, (configuration[0] & 7) << 1 | configuration[1] >> 7 == 3, (1...2).contains(format.channels)
@@ -86,8 +90,10 @@ package struct FragmentWriter: ~Copyable {
     case .opus:
       guard (1...2).contains(format.channels) else { throw .badFormat(track: index) }
     case .vp9:
-      guard configuration.count == 8, let size = format.size, (1...16_384).contains(size.width), (1...16_384).contains(size.height)
-      else { throw .badFormat(track: index) }
+      guard configuration.count == 8, canDeclare(format.size) else { throw .badFormat(track: index) }
+    case .av1:
+      // av1C: marker and version, then what the sequence header says, and that header (AV1 in ISOBMFF §2.3.3).
+      guard configuration.count > 4, configuration[0] == 0x81, canDeclare(format.size) else { throw .badFormat(track: index) }
     case .vp8: throw .unsupported(.vp8)
     }
   }

@@ -126,17 +126,16 @@ extension WebMContext {
     case .opus:
       guard (1...2).contains(track.channels) else { throw .badFormat(track: index) }
       unsafe parameters.pointee.codec_type = AVMEDIA_TYPE_AUDIO
-      unsafe parameters.pointee.codec_id = AV_CODEC_ID_OPUS
+      unsafe parameters.pointee.codec_id = track.codec.libraryID
       unsafe parameters.pointee.sample_rate = 48_000
       unsafe parameters.pointee.initial_padding = Int32(OpusHead.preSkipSamples)
       unsafe av_channel_layout_default(&parameters.pointee.ch_layout, Int32(track.channels))
       try unsafe setPrivate(OpusHead.bytes(channels: UInt8(track.channels)), parameters)
-    case .vp8, .vp9, .h264:
+    case .vp8, .vp9, .h264, .av1:
       guard track.size.map(canDeclare) ?? true else { throw .badFormat(track: index) }
       unsafe parameters.pointee.codec_type = AVMEDIA_TYPE_VIDEO
-      unsafe parameters.pointee.codec_id =
-        track.codec == .vp9 ? AV_CODEC_ID_VP9 : track.codec == .h264 ? AV_CODEC_ID_H264 : AV_CODEC_ID_VP8
-      if track.codec == .h264 { try unsafe setPrivate(WebMHeader.unknownConfiguration, parameters) }
+      unsafe parameters.pointee.codec_id = track.codec.libraryID
+      if let unknown = WebMHeader.unknownConfiguration(track.codec) { try unsafe setPrivate(unknown, parameters) }
       unsafe parameters.pointee.width = Int32(placeholder.width)
       unsafe parameters.pointee.height = Int32(placeholder.height)
     case .aac: throw .unsupported(track.codec)

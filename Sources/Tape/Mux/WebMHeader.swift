@@ -14,7 +14,7 @@ struct WebMHeader {
     /// Where the picture's size stands in the file; nil where it does not take two bytes a side.
     var widthOffset: Int?
     var heightOffset: Int?
-    /// H.264 only: the space that the codec's configuration and what pads it take in the file.
+    /// H.264 and AV1 only: the space that the codec's configuration and what pads it take in the file.
     var privateSpace: Range<Int>?
   }
 
@@ -142,13 +142,19 @@ struct WebMHeader {
     // A block names its track in one byte here, as for every track number below 127.
     guard let codec, (1..<127).contains(track.number) else { throw .foreignLayout }
     track.codec = codec
-    if codec != .h264 { track.privateSpace = nil }
+    if unknownConfiguration(codec) == nil { track.privateSpace = nil }
     return track
   }
 
-  /// Stands in the header while no key frame has told the parameter sets of H.264: an avcC without any (ISO/IEC 14496-15 §5.3.3.1), and
-  /// room for those that come.
-  static let unknownConfiguration: [UInt8] = [1, 66, 0xc0, 31, 0xff, 0xe0, 0] + [UInt8](repeating: 0, count: 505)
+  /// Stands in the header while no key frame has told the parameter sets of H.264, or the sequence header of AV1: an avcC or an av1C without
+  /// any (ISO/IEC 14496-15 §5.3.3.1; AV1 in ISOBMFF §2.3), and room for those that come. Nil for a codec that needs none.
+  static func unknownConfiguration(_ codec: Codec) -> [UInt8]? {
+    switch codec {
+    case .h264: [1, 66, 0xc0, 31, 0xff, 0xe0, 0] + [UInt8](repeating: 0, count: 505)
+    case .av1: [0x81, 0, 0x0c, 0] + [UInt8](repeating: 0, count: 252)
+    case .opus, .vp8, .vp9, .aac: nil
+    }
+  }
 
   /// The codec's configuration as it stands in the space that is kept for it; nil where it does not fit.
   static func codecPrivate(_ configuration: [UInt8], filling space: Range<Int>) -> [UInt8]? {
@@ -182,6 +188,7 @@ extension Codec {
     case .vp8: "V_VP8"
     case .vp9: "V_VP9"
     case .h264: "V_MPEG4/ISO/AVC"
+    case .av1: "V_AV1"
     case .aac: ""
     }
   }

@@ -149,6 +149,8 @@ struct WebMScan {
         }
       case .h264:
         if isCut, try !isAccessUnit(block) { return end }
+      case .av1:
+        if isCut, try !isTemporalUnit(block) { return end }
       case .vp8, .aac:
         guard isCut else { break }
         let held = try window.hold(block.payload.lowerBound, Int(min(Int64(block.payload.count), WebMScan.vp8HeadBytes)))
@@ -164,6 +166,24 @@ struct WebMScan {
       end = block.payload.upperBound
     }
     return end
+  }
+
+  /// Whether the sizes of its units lead through the whole block, and its first frame is a key frame if the block says so.
+  private mutating func isTemporalUnit(_ block: Block) throws(WebMRecoveryError) -> Bool {
+    var at = block.payload.lowerBound
+    var frame: AV1FrameHead?
+    while at < block.payload.upperBound {
+      let held = try window.hold(at, Int(min(block.payload.upperBound - at, 12)))
+      let bytes = window.bytes.span.extracting(held)
+      guard let header = try? AV1UnitHeader(parsing: bytes), header.hasSize else { return false }
+      var place = header.count
+      guard let size = try? AV1Size.read(bytes, at: &place, end: bytes.count) else { return false }
+      if frame == nil, header.kind == .frame || header.kind == .frameHeader {
+        frame = try? AV1FrameHead(parsing: bytes.extracting(place..<bytes.count))
+      }
+      at += Int64(place + size)
+    }
+    return at == block.payload.upperBound && frame?.isKey == block.isKey
   }
 
   /// Whether the lengths of its NAL units lead through the whole block, and it holds an IDR picture if it is a key frame.

@@ -12,6 +12,7 @@ package import Ground
 package struct WebMWriter: ~Copyable {
   private struct Track {
     var isAudio: Bool
+    var codec: Codec
     /// What the container wants added to a frame's time (CodecDelay), in milliseconds.
     var delay: Int64
     var clock = WebMTrackClock()
@@ -23,6 +24,7 @@ package struct WebMWriter: ~Copyable {
 
     init(_ header: WebMHeader.Track, _ format: TrackFormat) {
       isAudio = format.codec.kind == .audio
+      codec = format.codec
       delay = header.delayMilliseconds
       privateSpace = header.privateSpace
       if let width = header.widthOffset, let height = header.heightOffset { sizeOffsets = (Int64(width), Int64(height)) }
@@ -103,11 +105,12 @@ package struct WebMWriter: ~Copyable {
     return pendingBytes > 0
   }
 
-  /// Puts the parameter sets of an H.264 key frame into the header. Later ones that differ stay in their frames alone, where decoders take
-  /// them.
+  /// Puts the parameter sets of an H.264 key frame, or an AV1 sequence header, into the header. Later ones that differ stay in their frames
+  /// alone, where decoders take them.
   private mutating func configure(_ frame: borrowing EncodedFrame) {
     guard let space = tracks[frame.track].privateSpace,
-      let configuration = H264AccessUnit.configuration(ofKeyFrame: frame.bytes.span)
+      let configuration = tracks[frame.track].codec == .av1
+        ? AV1Units.configuration(of: frame.bytes.span) : H264AccessUnit.configuration(ofKeyFrame: frame.bytes.span)
     else { return }
     tracks[frame.track].privateSpace = nil
     guard let element = WebMHeader.codecPrivate(configuration, filling: space) else { return }

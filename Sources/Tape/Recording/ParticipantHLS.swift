@@ -78,7 +78,7 @@ package final class ParticipantHLS {
     mustRestart = next != lanes
     lanes = next
     if transcoder == nil, packager.segmentCount == 0, let video {
-      let configuration = ParticipantHLS.configuration(output, copying: PictureRelay.takes(formats[video].codec))
+      let configuration = ParticipantHLS.configuration(output, copying: formats[video].codec.isPlayedInMP4)
       packager = HLSPackager(configuration, wallClockZero: wallClockZero)
     }
   }

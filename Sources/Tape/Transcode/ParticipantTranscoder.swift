@@ -23,8 +23,6 @@ package final class ParticipantTranscoder {
   private let videoTrack: Int?
   private let audioTrack: Int?
   private var video: VideoLane?
-  /// Pictures that are passed on as they are.
-  private var relay: PictureRelay?
   private var aac: AudioTranscoder?
   private var opus: OpusRelay?
   private var nextAudio: EncodedFrame?
@@ -49,13 +47,9 @@ package final class ParticipantTranscoder {
     audioTrack = tracks.firstIndex { $0.codec == .opus }
     var codecs: [Codec] = []
     if let videoTrack {
-      let codec = tracks[videoTrack].codec
-      if PictureRelay.takes(codec) {
-        relay = PictureRelay(codec: codec, start: settings.start)
-      } else {
-        video = try VideoLane(codec, settings: settings)
-      }
-      codecs.append(relay == nil ? .h264 : codec)
+      let lane = try VideoLane(tracks[videoTrack].codec, settings: settings)
+      codecs.append(lane.codec)
+      video = lane
     }
     if let audioTrack {
       let channels = min(max(tracks[audioTrack].channels, 1), 2)
@@ -73,11 +67,11 @@ package final class ParticipantTranscoder {
     start = settings.start
   }
 
-  package var videoCounters: VideoTranscodeCounters { video?.counters ?? relay?.counters ?? VideoTranscodeCounters() }
+  package var videoCounters: VideoTranscodeCounters { video?.counters ?? VideoTranscodeCounters() }
   package var audioCounters: AudioTranscodeCounters { aac?.counters ?? opus?.counters ?? AudioTranscodeCounters() }
   package var shedLevel: ShedLevel { video?.shedLevel ?? .nothing }
   /// Whether video stands still until a key frame comes.
-  package var awaitsKeyFrame: Bool { video?.awaitsKeyFrame ?? relay?.awaitsKeyFrame ?? false }
+  package var awaitsKeyFrame: Bool { video?.awaitsKeyFrame ?? false }
 
   /// Takes one frame for the tape. Throws `cannotOpen` and `cannotEncode` of an encoder; what cannot be decoded is counted.
   package func receive(_ frame: EncodedFrame) throws(TranscodeError) {
@@ -88,7 +82,6 @@ package final class ParticipantTranscoder {
     }
     if frame.track == videoTrack {
       try video?.receive(frame)
-      relay?.receive(frame)
     } else if frame.track == audioTrack {
       try aac?.receive(frame)
       opus?.receive(frame)
@@ -106,7 +99,6 @@ package final class ParticipantTranscoder {
     let time = min(time, Self.latest)
     reached = max(reached, time)
     try video?.advance(to: time)
-    relay?.advance(to: time)
     try aac?.advance(to: time)
     opus?.advance(to: time)
   }
@@ -116,7 +108,6 @@ package final class ParticipantTranscoder {
     guard !isFinished else { return }
     let time = min(time, Self.latest)
     try video?.finish(at: time)
-    relay?.advance(to: time)
     try aac?.finish(at: time)
     opus?.advance(to: time)
     isFinished = true
@@ -125,10 +116,7 @@ package final class ParticipantTranscoder {
   /// Sets how much of the video's work is left out from now on.
   package func shed(_ level: ShedLevel) { video?.shed(level) }
   /// Drops video inter frames, undecoded, until the next key frame.
-  package func skipToKeyFrame() {
-    video?.skipToKeyFrame()
-    relay?.skipToKeyFrame()
-  }
+  package func skipToKeyFrame() { video?.skipToKeyFrame() }
 
   /// The next output; nil until more has come in. A frame waits until nothing of the other track can come before it.
   package func poll() -> Output? {
@@ -137,7 +125,7 @@ package final class ParticipantTranscoder {
     if !isAnnounced, videoTrack != nil, !soundGoesAlone { return nil }
     if nextAudio == nil { nextAudio = aac?.poll() ?? opus?.poll() }
     let soundTime = nextAudio?.time
-    if let pictureTime = video?.nextOutputTime ?? relay?.nextOutputTime, isFirst(pictureTime, before: soundTime) { return pollVideo() }
+    if let pictureTime = video?.nextOutputTime, isFirst(pictureTime, before: soundTime) { return pollVideo() }
     guard let soundTime, let frame = nextAudio, isDue(soundTime) else { return nil }
     if !isAnnounced { return announce(from: soundTime) }
     nextAudio = nil
@@ -147,7 +135,7 @@ package final class ParticipantTranscoder {
   }
 
   private func pollVideo() -> Output? {
-    switch video?.poll() ?? relay?.poll() {
+    switch video?.poll() {
     case .format(let format, let from):
       videoFormat = format
       return announce(from: from)
@@ -164,7 +152,7 @@ package final class ParticipantTranscoder {
 
   /// Pictures that are passed on may not come for long: then the output begins with sound, and gets its picture later.
   private var soundGoesAlone: Bool {
-    guard relay != nil, audioTrack != nil else { return false }
+    guard video?.hasFiller == false, audioTrack != nil else { return false }
     return isFinished || reached - start >= Self.patience
   }
 
@@ -177,7 +165,7 @@ package final class ParticipantTranscoder {
 
   /// Whether sound at `time` goes before any picture that may yet come. Asked when no picture waits that goes first.
   private func isDue(_ time: MediaTime) -> Bool {
-    guard let picture = video?.nextOutputTime ?? video?.horizon ?? relay?.nextOutputTime ?? relay?.horizon else { return true }
+    guard let picture = video?.nextOutputTime ?? video?.horizon else { return true }
     return isFinished || time <= picture
   }
 }

@@ -3,20 +3,26 @@ import Ground
 
 /// A participant's pictures on their way to HLS: transcoded, or passed on where players take their codec.
 final class VideoLane {
+  /// What comes out.
+  let codec: Codec
   private var transcoder: VideoTranscoder?
   private var relay: VideoRelay?
 
   /// Throws `cannotOpen`.
   init(_ codec: Codec, settings: TranscodeSettings) throws(TranscodeError) {
-    if codec == .h264 {
-      relay = try VideoRelay(settings: settings)
+    if codec.isPlayedInMP4 {
+      self.codec = codec
+      relay = try VideoRelay(codec, settings: settings)
       transcoder = nil
     } else {
+      self.codec = .h264
       transcoder = try VideoTranscoder(settings: settings)
       relay = nil
     }
   }
 
+  /// Whether something comes out from the beginning on, whenever the first picture comes.
+  var hasFiller: Bool { relay?.hasFiller ?? true }
   var counters: VideoTranscodeCounters {
     if let counters = transcoder?.counters { return counters }
     return relay?.counters ?? VideoTranscodeCounters()

@@ -1,10 +1,11 @@
 package import Codecs
 package import Ground
 
-/// Passes H.264 on as it is, for players that take it in MP4: access units keep their bytes and their times.
+/// Passes pictures on as they are, for players that take their codec in MP4: frames keep their bytes and their times.
 ///
-/// Key frames are the sender's, so segments are as long as its key frames let them be. Before the first one, and after two seconds without
-/// a picture until the next one, there are black pictures of a small encoder, so that players' buffers have no hole.
+/// Key frames are the sender's, so segments are as long as its key frames let them be. Its format is what a key frame tells, and nothing goes
+/// before one. With H.264, before the first one, and after two seconds without a picture until the next one, there are black pictures of a
+/// small encoder, so that players' buffers have no hole; other codecs have no such encoder here.
 package struct VideoRelay: ~Copyable {
   /// Times closer than this are one.
   private static let resolution = TimeSpan.microseconds(500)
@@ -20,22 +21,27 @@ package struct VideoRelay: ~Copyable {
   /// No frame not yet made has a time at or before this.
   package private(set) var horizon: MediaTime
 
+  private let codec: Codec
   private var settings: TranscodeSettings
   private var black: VideoTranscoder?
   private var undelivered = Outbox<VideoOutput>()
-  private var configuration: [UInt8] = []
+  private var format: TrackFormat?
   private var formatAt: MediaTime?
   private var last: MediaTime?
 
-  /// `settings.video` is of no importance. Throws `cannotOpen` of the encoder of black pictures.
-  package init(settings: TranscodeSettings) throws(TranscodeError) {
+  /// A relay of `codec`, which is played in MP4. `settings.video` is of no importance. Throws `cannotOpen` of the encoder of black pictures.
+  package init(_ codec: Codec, settings: TranscodeSettings) throws(TranscodeError) {
+    self.codec = codec
     self.settings = settings
     self.settings.video = .low
     horizon = MediaTime(nanoseconds: settings.start.nanoseconds - 1)
-    black = try VideoTranscoder(settings: self.settings)
+    if hasFiller { black = try VideoTranscoder(settings: self.settings) }
   }
 
-  /// Takes one access unit, with its parameter sets in front where it is a key frame. Throws what the encoder of black pictures throws.
+  /// Whether there are black pictures where there are none of the sender's.
+  package var hasFiller: Bool { codec == .h264 }
+
+  /// Takes one frame, an access unit with its parameter sets in front where it is a key frame. Throws what the encoder of black pictures throws.
   package mutating func receive(_ frame: EncodedFrame) throws(TranscodeError) {
     counters.received += 1
     guard frame.time >= (last.map { $0 + Self.resolution } ?? settings.start) else {
@@ -60,7 +66,7 @@ package struct VideoRelay: ~Copyable {
 
   /// Makes a key frame's format the output's; false where it cannot be shown.
   private mutating func begin(_ frame: EncodedFrame) throws(TranscodeError) -> Bool {
-    guard let told = H264AccessUnit.configuration(ofKeyFrame: frame.bytes.span), let size = frame.size else {
+    guard let told = Self.format(of: frame, codec), let size = told.size else {
       counters.undecodable += 1
       return false
     }
@@ -68,13 +74,13 @@ package struct VideoRelay: ~Copyable {
       counters.refusedSize += 1
       return false
     }
-    guard told != configuration || black != nil else { return true }
+    guard told != format || black != nil else { return true }
     if black == nil, let formatAt, frame.time - formatAt < Self.formatInterval {
       counters.overRate += 1
       return false
     }
     var from = frame.time
-    if last == nil, frame.time - settings.start <= Self.patience {
+    if hasFiller, last == nil, frame.time - settings.start <= Self.patience {
       // Nothing has been put out: the format may as well be in force from the beginning.
       black = nil
       from = settings.start
@@ -85,11 +91,32 @@ package struct VideoRelay: ~Copyable {
       counters.late += 1
       return false
     }
-    configuration = told
+    format = told
     formatAt = frame.time
-    undelivered.append(.format(TrackFormat(codec: .h264, size: size, configuration: told), from: from))
+    undelivered.append(.format(told, from: from))
     counters.formats += 1
     return true
+  }
+
+  /// What a key frame tells of its track; nil where it cannot be read.
+  private static func format(of frame: EncodedFrame, _ codec: Codec) -> TrackFormat? {
+    let bytes = frame.bytes.span
+    var size = frame.size
+    let configuration: [UInt8]?
+    switch codec {
+    case .h264: configuration = H264AccessUnit.configuration(ofKeyFrame: bytes)
+    case .av1: configuration = AV1Units.configuration(of: bytes)
+    case .vp9:
+      var header = try? VP9FrameHeader(parsing: bytes, from: 0, to: bytes.count, slots: VP9Slots())
+      guard header?.isKey == true else { return nil }
+      // Of several layers the frame tells the largest one's size, its first header the smallest one's.
+      size = size ?? header?.size
+      header?.size = size
+      configuration = header.flatMap { VP9Configuration($0)?.bytes }
+    case .opus, .vp8, .aac: return nil
+    }
+    guard let size, let configuration else { return nil }
+    return TrackFormat(codec: codec, size: size, configuration: configuration)
   }
 
   private mutating func endBlack(at time: MediaTime) throws(TranscodeError) {
@@ -109,12 +136,16 @@ package struct VideoRelay: ~Copyable {
 
   /// Lets the output go on to `time` without pictures. Throws what the encoder of black pictures throws.
   package mutating func advance(to time: MediaTime) throws(TranscodeError) {
+    guard hasFiller else {
+      horizon = max(horizon, time)
+      return
+    }
     if black == nil, let last, time - last >= Self.patience {
       settings.start = last + Self.patience
       settings.hasShortStart = false
       black = try VideoTranscoder(settings: settings)
       awaitsKeyFrame = true
-      configuration = []
+      format = nil
     }
     guard black != nil else {
       // What stands may be followed by black from here on.

@@ -43,7 +43,7 @@ enum TrackSyntax {
   ]
 
   /// A codec that is not here is sent without its kind: the daemon knows whether it takes it.
-  private static let kinds = ["opus": "audio", "vp8": "video", "h264": "video"]
+  private static let kinds = ["opus": "audio", "vp8": "video", "vp9": "video", "h264": "video", "av1": "video"]
 
   private static func track(_ pairs: [String: String], flag: String, text: String) throws(CommandFailure) -> JSONValue {
     func number(_ name: String, _ range: ClosedRange<Int>) throws(CommandFailure) -> JSONValue? {
