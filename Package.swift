@@ -83,7 +83,7 @@ let package = Package(
     room("Deck", "Control", "Ground", "JSON", "Codecs", "SRTP", "Recording", "WHEP", "CHTTP"),
     room(
       "Deck", "Replay", "Ground", "JSON", "RTP", "RTCP", "SDP", "SRTP", "Peer", "Codecs", "Track", "Recording", "Loop", "Impairment",
-      "CPcap", "CLinux"),
+      "CPcap", "CLibAV", "CLinux"),
     room("Deck", "Client", "Ground", "JSON", "CCurl", "CLinux"),
     .executableTarget(
       name: "tapedeck",
@@ -113,7 +113,7 @@ let package = Package(
       "Impairment",
       "Replay", "Mux",
       "Seeded"),
-    tests("ReplayTests", "Ground", "JSON", "RTP", "RTCP", "SDP", "SRTP", "Codecs", "Recording", "Impairment", "Replay"),
+    tests("ReplayTests", "Ground", "JSON", "RTP", "RTCP", "SDP", "SRTP", "Codecs", "Track", "Recording", "Impairment", "Replay"),
     tests("ImpairmentTests", "Ground", "RTP", "RTCP", "Impairment"),
     tests("ControlTests", "Ground", "JSON", "Codecs", "Recording", "Control"),
     tests("BrowserTests", "tapedeck"),

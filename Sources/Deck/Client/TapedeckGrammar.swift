@@ -248,12 +248,17 @@ package enum TapedeckGrammar {
     ], positionals: [Positional("CAPTURE", .file)])
 
   private static let inspect = Command(
-    "inspect", "Print what is in a capture", group: captures,
+    "inspect", "Print what is in a capture, or how even a media file is", group: captures,
+    usage: ["[flags] CAPTURE", "[--json] FILE"],
+    details: [
+      "Of a WebM, Matroska or MP4 file: its tracks, where each has holes or overlaps, and how evenly it goes. The cadence of sound is the share of "
+        + "its time that is covered once; that of pictures is the share spent in intervals within half of the usual one."
+    ],
     flags: [
       .toggle("json", "Print it as JSON"),
       .value("sdp", "FILE", .file, "Codecs and payload types", default: "the JSON beside the capture, else recognised"),
       .value("srtp-key", "FILE", .file, "A file with the SRTP suite and key", default: "the JSON beside the capture"),
-    ], positionals: [Positional("CAPTURE", .file)])
+    ], positionals: [Positional("FILE", .file)])
 
   private static let completion = Command(
     "completion", "Print a script that completes this command line", group: more,

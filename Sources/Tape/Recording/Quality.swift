@@ -42,7 +42,7 @@ package enum QualityMeasure: String, Sendable, CaseIterable {
     }
   }
 
-  func verdict(_ value: Double) -> QualityVerdict {
+  package func verdict(_ value: Double) -> QualityVerdict {
     let limits = limits
     return value > limits.poor ? .poor : value > limits.degraded ? .degraded : .good
   }
