@@ -52,6 +52,7 @@ private func key(_ bytes: Int) -> String { String(repeating: "AAAA", count: byte
         == "opus 111 1111 2 48000")
     #expect("\(video.codec) \(video.payloadType) \(video.ssrc?.description ?? "-") \(video.clockRate.hertz)" == "vp8 96 2222 90000")
     #expect("\(video.rtx?.payloadType.description ?? "-") \(video.rtx?.ssrc?.description ?? "-")" == "97 3333")
+    #expect(video.nack == nil && video.repeatsPackets)
     #expect(got.participants == [ParticipantSpecification(id: "ada", name: "Ada L.", userId: "user-7", role: "host")])
     #expect(got.outputs.hls?.segmentSeconds == 6)
     #expect(got.outputs.hls?.audio == .opus && got.outputs.hls?.video == .h264 && got.outputs.hls?.quality == .high)
@@ -62,6 +63,7 @@ private func key(_ bytes: Int) -> String { String(repeating: "AAAA", count: byte
   @Test func redundancyIsRead() throws {
     let text = track(#""ssrc":1,"red":{"payloadType":63,"rtx":{"payloadType":97},"ulpfec":{"payloadType":120}}"#)
     let got = try RecordingSpecification(json: JSONValue(parsing: Array(text.utf8))).source.tracks[0]
+    #expect(got.nack == nil && !got.repeatsPackets)
     #expect(got.red == REDSpecification(payloadType: PayloadType(63), rtx: PayloadType(97), ulpfec: PayloadType(120)))
     #expect([63, 111, 120].allSatisfy { got.carries(PayloadType($0)) } && got.repairs(PayloadType(97)))
     #expect(!got.carries(PayloadType(97)) && !got.repairs(PayloadType(63)))

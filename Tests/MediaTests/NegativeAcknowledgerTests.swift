@@ -18,7 +18,9 @@ import Testing
   }
 
   private func at(_ milliseconds: Int64) -> Instant { Instant(nanoseconds: 1_000_000_000_000) + .milliseconds(milliseconds) }
-  private func made(_ patience: Int64 = 500) -> Asker { Asker(NegativeAcknowledger(patience: .milliseconds(patience))) }
+  private func made(_ patience: Int64 = 500, answersPlainly: Bool = false) -> Asker {
+    Asker(NegativeAcknowledger(patience: .milliseconds(patience), answersPlainly: answersPlainly))
+  }
   private func numbers(_ due: [SequenceNumber]) -> [UInt16] { due.map(\.value) }
 
   @Test func asksAtOnceForWhatIsMissing() {
@@ -41,14 +43,14 @@ import Testing
     #expect(nack.count == 0)
   }
 
-  /// Ten times, each after one and a half round trips, and never after the patience is over.
+  /// Ten times, ever less often where no answer comes, and never after the patience is over.
   @Test func asksAgainAndGivesUp() {
     let nack = made(10_000)
     for number in [1, 3] as [UInt16] { nack.observe(SequenceNumber(number), at: at(0)) }
     var asked: [Int64] = []
-    for time in stride(from: Int64(0), through: 3000, by: 5) where !nack.popDue(at: at(time)).isEmpty { asked.append(time) }
+    for time in stride(from: Int64(0), through: 8000, by: 5) where !nack.popDue(at: at(time)).isEmpty { asked.append(time) }
     #expect(asked.count == NegativeAcknowledger.tries)
-    #expect(zip(asked, asked.dropFirst()).allSatisfy { $1 - $0 == 60 })
+    #expect(zip(asked, asked.dropFirst()).map { $1 - $0 } == [60, 60, 60, 240, 480, 960, 1000, 1000, 1000])
     #expect(nack.count == 0)
 
     let hasty = made(200)
@@ -74,6 +76,52 @@ import Testing
     // One and a half times eight, but no sooner than twenty.
     #expect(nack.popDue(at: at(50_019)).isEmpty)
     #expect(nack.popDue(at: at(50_020)).count == 19)
+  }
+
+  /// An answer takes longer than the first wait: which question it answers is not known, but the waits grow until it is.
+  @Test(arguments: [100, 300, 600] as [Int64])
+  func learnsALongRoundTrip(_ roundTrip: Int64) {
+    let nack = made(2_000)
+    var answers: [Int64: UInt16] = [:]
+    var asks = 0
+    nack.observe(SequenceNumber(0), at: at(0))
+    for time in stride(from: Int64(0), through: 60_000, by: 20) {
+      if let number = answers[time] { nack.observe(SequenceNumber(number), isAnswer: true, at: at(time)) }
+      if time % 1000 == 0 { nack.observe(SequenceNumber(UInt16(time / 500 + 2)), at: at(time)) }
+      for number in numbers(nack.popDue(at: at(time))) {
+        // The sender does not repeat what is under way.
+        if time >= 40_000 { asks += 1 }
+        if !answers.values.contains(number) { answers[time + roundTrip] = number }
+      }
+    }
+    #expect(nack.answerTime.map { abs($0.milliseconds - Double(roundTrip)) <= Double(roundTrip) / 5 + 20 } == true)
+    // Each packet is asked for once.
+    #expect(asks <= 25)
+  }
+
+  /// A sender without a stream of retransmissions repeats packets as they were.
+  @Test func aPlainRepetitionIsAnAnswer() {
+    let nack = made(answersPlainly: true)
+    for number in [1, 3] as [UInt16] { nack.observe(SequenceNumber(number), at: at(0)) }
+    #expect(numbers(nack.popDue(at: at(0))) == [2])
+    #expect(nack.observe(SequenceNumber(2), at: at(30)))
+    #expect(nack.answerTime == .milliseconds(30))
+  }
+
+  /// A sender that begins its numbers anew is asked for what is missing of the new ones.
+  @Test(arguments: [100, 40_000, 10_100] as [UInt16])
+  func aNewNumberingIsFollowed(_ first: UInt16) {
+    let nack = made()
+    for number in [20_000, 20_001, 20_003] as [UInt16] { nack.observe(SequenceNumber(number), at: at(0)) }
+    #expect(numbers(nack.popDue(at: at(0))) == [20_002])
+    nack.observe(SequenceNumber(first), at: at(20))
+    nack.observe(SequenceNumber(first + 1), at: at(40))
+    nack.observe(SequenceNumber(first + 3), at: at(60))
+    #expect(numbers(nack.popDue(at: at(60))) == [first + 2])
+    // One stray packet changes nothing.
+    nack.observe(SequenceNumber(first &+ 20_000), at: at(70))
+    nack.observe(SequenceNumber(first + 5), at: at(80))
+    #expect(numbers(nack.popDue(at: at(80))) == [first + 4])
   }
 
   /// What came twice, or was never missing, was not asked for.

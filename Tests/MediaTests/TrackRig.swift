@@ -1,5 +1,6 @@
 import Codecs
 import Ground
+import Jitter
 import RTCP
 import RTP
 import Timeline
@@ -39,7 +40,8 @@ struct TrackRig {
 
   init(_ codec: Codec, ssrc: SSRC? = TrackRig.ssrc, deadline: Int64 = 500, parameterSets: [[UInt8]] = []) {
     let index = clock.addTrack(isAudio: codec.kind == .audio, rate: codec.clockRate)
-    receiver = TrackReceiver(codec: codec, clockIndex: index, ssrc: ssrc, deadline: .milliseconds(deadline), parameterSets: parameterSets)
+    receiver = TrackReceiver(
+      codec: codec, clockIndex: index, ssrc: ssrc, repair: RepairDeadline(fixed: .milliseconds(deadline)), parameterSets: parameterSets)
   }
 
   var counters: TrackCounters { receiver.counters }

@@ -26,6 +26,12 @@ enum Captures {
     return sync?["by_sender_reports"]?["mean_ms"]?.doubleValue != nil || sync?["by_first_packet_arrival"]?["mean_ms"]?.doubleValue != nil
   }
 
+  /// All that something can be recorded of, in clear or not.
+  static let all = names { facts in
+    guard let name = facts["name"]?.stringValue ?? facts["file"]?.stringValue, exists(path(name)) else { return false }
+    return !recorded(facts).isEmpty || facts["layers"] != nil || (facts["srtp_sdes"] ?? .null) != .null
+  }
+
   static func path(_ name: String) -> String { folder.appending(path: name + ".pcap").path }
   static func committedPath(_ name: String) -> String { committed.appending(path: name + ".pcap").path }
 

@@ -50,6 +50,14 @@ enum Tool {
     } catch { return "\(error)" }
   }
 
+  /// The pictures that ffmpeg decodes of a file, each by a hash of it.
+  static func pictures(_ path: String) throws -> [String] {
+    let text = try ffmpeg(["-i", path, "-map", "0:v", "-fps_mode", "passthrough", "-enc_time_base", "-1", "-f", "framemd5", "-"])
+    return String(decoding: text, as: UTF8.self).split(separator: "\n").filter { !$0.hasPrefix("#") }.compactMap { line in
+      line.split(separator: ",").last.map { $0.trimmingCharacters(in: .whitespaces) }
+    }
+  }
+
   /// One packet as ffprobe sees it.
   struct Packet: Hashable {
     var stream: Int

@@ -24,7 +24,8 @@ extension TrackSpecification {
     let fields = try FieldReader(
       value, at: path,
       knowing: [
-        "participant", "kind", "codec", "payloadType", "ssrc", "clockRate", "channels", "parameters", "rtx", "red", "port", "remote",
+        "participant", "kind", "codec", "payloadType", "ssrc", "clockRate", "channels", "parameters", "rtx", "nack", "red", "port",
+        "remote",
       ])
     let participant = try fields.require(
       "participant", fields.string("participant", length: 1...256), "the id of the one who publishes it, 1 to 256 characters")
@@ -55,6 +56,7 @@ extension TrackSpecification {
       let type = try rtx.require("payloadType", rtx.payloadType(), "0 to 127")
       self.rtx = RTXSpecification(payloadType: type, ssrc: try rtx.ssrc())
     }
+    nack = try fields.bool("nack")
     if let red = try fields.object("red", knowing: ["payloadType", "rtx", "ulpfec"]) { self.red = try REDSpecification(red) }
     if layout.bundle {
       for field in ["port", "remote"] where fields.value(field) != nil {

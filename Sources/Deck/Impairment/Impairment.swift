@@ -49,7 +49,7 @@ package struct Impairment: Sendable {
   package static let maximumBytes = 128 << 20
   package static let maximumStreams = 256
 
-  let specification: ImpairmentSpecification
+  package let specification: ImpairmentSpecification
   let origin: Instant
   let streams: [SSRC: Stream]
   private var paths: [UInt64: ImpairedPath] = [:]

@@ -125,6 +125,7 @@ final class WebRTCSession: @unchecked Sendable {
         channels: codec.codec.kind == .audio ? min(2, max(1, codec.channels)) : 1)
       track.parameterSets = WebRTCSession.parameterSets(codec.parameters)
       track.red = codec.red.map { REDSpecification(payloadType: $0) }
+      track.nack = codec.feedback.contains(.nack)
       if let rtx = codec.rtx, codec.feedback.contains(.nack) { track.rtx = RTXSpecification(payloadType: rtx) }
       return track
     }

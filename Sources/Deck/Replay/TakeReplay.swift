@@ -23,10 +23,14 @@ package final class TakeReplay {
   private var tags: [Flow: Int] = [:]
   private var copy: [UInt8] = []
   package private(set) var now: Instant
+  /// What the take told since the last tick.
+  package private(set) var events: [TakeEvent] = []
 
   /// The take's clock at the capture's first datagram: high enough that nothing before it is negative.
   package static let origin = Instant(nanoseconds: 1_000_000_000_000)
   private static let tick = TimeSpan.milliseconds(20)
+  /// How long nothing may come before nothing more is expected of a sender that answers.
+  private static let quiet = TimeSpan.milliseconds(300)
 
   /// `recording`: what is recorded, as `CaptureDescription.recordingSource` tells it. Throws where nothing in the capture can be, or
   /// where the impairment would change what SRTP protects.
@@ -125,6 +129,7 @@ package final class TakeReplay {
   package func stop() {
     now = now + TakeReplay.tick
     take.stop(at: now)
+    events = take.takeEvents()
   }
 
   private func tag(of flow: Flow) -> Int {
@@ -154,7 +159,7 @@ package final class TakeReplay {
     now = now + TakeReplay.tick
     take.advance(to: now)
     for datagram in take.takeOutgoing() where impairment != nil { hear(datagram.bytes) }
-    _ = take.takeEvents()
+    events = take.takeEvents()
     execute(self)
   }
 
@@ -173,9 +178,19 @@ package final class TakeReplay {
     }
   }
 
-  /// What is still under way at the capture's end arrives.
+  /// What is still under way at the capture's end arrives, and what is asked for meanwhile.
   private func drainImpairment(_ execute: (TakeReplay) -> Void) {
-    while let next = impairment?.nextDeadline { advanceImpaired(to: max(next, now + TakeReplay.tick), execute) }
+    var last = now
+    while true {
+      if let next = impairment?.nextDeadline {
+        advanceImpaired(to: max(next, now + TakeReplay.tick), execute)
+        last = now
+      } else if impairment?.specification.answersNACK == true, now < last + TakeReplay.quiet {
+        tick(execute)
+      } else {
+        return
+      }
+    }
   }
 
   private func hear(_ bytes: [UInt8]) {

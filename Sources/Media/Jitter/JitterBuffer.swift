@@ -58,7 +58,8 @@ package struct JitterBuffer: Sendable {
   /// How far apart two packets may be to confirm each other.
   private static let confirmation = 16
 
-  private let deadline: TimeSpan
+  /// How long a missing packet's place is kept.
+  package var deadline: TimeSpan
   private let patience: TimeSpan
   private let capacity: Int
   private let maximumBytes: Int
@@ -80,6 +81,15 @@ package struct JitterBuffer: Sendable {
   /// The packet that confirmed the one kept aside: the order starts anew with the two once all that waits is released.
   private var confirming: Held?
   private var strays = 0
+  /// The last places that were given up, oldest first.
+  private var givenUp: [GivenUp] = []
+
+  private struct GivenUp: Sendable {
+    var numbers: Range<Int64>
+    /// When it was seen that they are missing.
+    var since: Instant
+  }
+  private static let givenUpCapacity = 32
 
   /// `patience` is cut to the deadline.
   package init(
@@ -111,6 +121,20 @@ package struct JitterBuffer: Sendable {
     guard let reference = expected ?? (head < waiting.count ? waiting[head].sequence : nil) else { return false }
     let sequence = extender.peek(number)
     return sequence >= reference && sequence - reference < JitterBuffer.lateness && timestampSeen(of: sequence) == nil
+  }
+
+  /// Since when a packet has been missing that packets with higher numbers overtook; nil for one that none overtook.
+  package func overtakenSince(_ number: SequenceNumber) -> Instant? {
+    guard expected != nil, head < waiting.count else { return nil }
+    let place = place(of: extender.peek(number))
+    // The first to overtake it is among the next ones, unless more than so many were lost on end.
+    return waiting[place..<min(place + 32, waiting.count)].lazy.map(\.arrival).min()
+  }
+
+  /// Since when the packet was missing whose place was given up before it came; nil for any other packet, and for one given up long ago.
+  package func missedSince(_ number: SequenceNumber) -> Instant? {
+    let sequence = extender.peek(number)
+    return givenUp.last { $0.numbers.contains(sequence) }?.since
   }
 
   /// What is known of a number.
@@ -258,6 +282,10 @@ package struct JitterBuffer: Sendable {
     if holeSince == nil { holeSince = waiting[head...].reduce(waiting[head].arrival) { min($0, $1.arrival) } }
     guard isFull || confirming != nil || holeSince.map({ now >= $0 + deadline }) == true else { return nil }
     let lost = first - (expected ?? first)
+    if let holeSince, lost > 0 {
+      if givenUp.count == JitterBuffer.givenUpCapacity { givenUp.removeFirst() }
+      givenUp.append(GivenUp(numbers: first - lost..<first, since: holeSince))
+    }
     expected = first
     return .lost(count: lost)
   }
@@ -286,6 +314,7 @@ package struct JitterBuffer: Sendable {
     extender = SequenceExtender()
     history = PacketHistory()
     expected = nil
+    givenUp.removeAll()
     lateCount = 0
     beganAt = aside?.arrival
     let first = aside

@@ -2,34 +2,63 @@ package import Ground
 
 /// Decides which missing packets of one stream are asked for again, and when (RFC 4585 §6.2.1).
 ///
-/// A packet is missing once a later one has come. It is asked for at once, then again after one and a half round trips, up to `tries` times
-/// and no longer than `patience`: what comes later than that has no place any more. Bounded: at most `capacity` packets are asked for; a
-/// larger hole is not worth asking for, and everything missing is given up then.
+/// A packet is missing once a later one has come. It is asked for the next time that its owner looks, and again after one and a half times
+/// as long as the sender takes to answer, up to `tries` times and no longer than `patience`: what comes later than that has no place
+/// any more. A sender that gave no answer to the last few questions is asked less and less often: each wait for a packet is twice the one
+/// before, up to a second. Bounded: at most `capacity` packets are asked for; a larger hole is not worth asking for, and everything missing is given up
+/// then.
+///
+/// A packet that was only overtaken is asked for all the same if it comes after the owner has looked, every 20 ms: no more is sent
+/// again for nothing than is reordered, and waiting longer would delay every repair.
 package struct NegativeAcknowledger: Sendable {
   package static let tries = 10
   package static let capacity = 1000
   private static let shortestRepeat = TimeSpan.milliseconds(20)
-  private static let longestRepeat = TimeSpan.milliseconds(250)
+  private static let longestRepeat = TimeSpan.milliseconds(1_000)
+  /// How long an answer takes before any has come.
+  private static let assumedAnswer = TimeSpan.milliseconds(40)
+  /// So many questions without an answer make a sender a silent one.
+  private static let silentAfter = 4
+  /// And so many one that repeats nothing.
+  private static let deafAfter = 20
   /// The most numbers of one message.
   private static let batch = 250
+  /// Numbers so far from the expected one are of another numbering.
+  private static let jump: Int64 = 3000
+  private static let lateness: Int64 = 1000
+  /// How far apart two packets may be to show that the numbering began anew.
+  private static let confirmation = 16
 
   private struct Missing: Sendable {
     var sequence: Int64
     var since: Instant
+    var firstAskedAt: Instant?
     var askedAt: Instant?
     var tries = 0
   }
 
-  private let patience: TimeSpan
+  /// How long a packet that is missing may still be of use.
+  package var patience: TimeSpan
+  /// The sender repeats packets as they were, so that a packet that was asked for is an answer, however it comes.
+  private let answersPlainly: Bool
   private var extender = SequenceExtender()
   private var highest: Int64?
+  /// The last number that was too far from the others to be one of theirs.
+  private var stray: SequenceNumber?
   /// In rising order.
   private var missing: [Missing] = []
   /// Smoothed time from asking to the answer, in nanoseconds; nil before the first.
   private var roundTrip: Int64?
+  /// Answers since the last one of which it is known which question it answers.
+  private var unclear = 0
+  /// How often was asked since the last answer.
+  private var asksWithoutAnswer = 0
 
-  /// `patience`: how long a packet that is missing may still be of use.
-  package init(patience: TimeSpan) { self.patience = patience }
+  /// `answersPlainly`: the sender has no stream of retransmissions.
+  package init(patience: TimeSpan, answersPlainly: Bool = false) {
+    self.patience = patience
+    self.answersPlainly = answersPlainly
+  }
 
   // MARK: Facts
 
@@ -39,12 +68,21 @@ package struct NegativeAcknowledger: Sendable {
   /// How long the sender takes to answer, once known.
   package var answerTime: TimeSpan? { roundTrip.map { TimeSpan(nanoseconds: $0) } }
 
-  /// When `popDue` has something to ask for, or nil.
-  package var nextDeadline: Instant? { missing.lazy.map { $0.askedAt.map { $0 + repeatAfter } ?? $0.since }.min() }
-
-  private var repeatAfter: TimeSpan {
-    let span = TimeSpan(nanoseconds: (roundTrip ?? 40_000_000) * 3 / 2)
+  /// How long after a question the next one follows, while the sender answers.
+  package var repeatTime: TimeSpan {
+    let span = TimeSpan(nanoseconds: (roundTrip ?? NegativeAcknowledger.assumedAnswer.nanoseconds) * 3 / 2)
     return min(max(span, NegativeAcknowledger.shortestRepeat), NegativeAcknowledger.longestRepeat)
+  }
+
+  /// Whether the sender repeats nothing, as far as can be told.
+  package var isDeaf: Bool { asksWithoutAnswer >= NegativeAcknowledger.deafAfter }
+
+  /// When `popDue` has something to ask for, or nil.
+  package var nextDeadline: Instant? { missing.lazy.map { missing in missing.askedAt.map { $0 + wait(missing) } ?? missing.since }.min() }
+
+  private func wait(_ missing: Missing) -> TimeSpan {
+    guard asksWithoutAnswer >= NegativeAcknowledger.silentAfter else { return repeatTime }
+    return min(repeatTime * (1 << Int64(min(max(missing.tries - 2, 0), 6))), NegativeAcknowledger.longestRepeat)
   }
 
   // MARK: World
@@ -57,9 +95,14 @@ package struct NegativeAcknowledger: Sendable {
       highest = sequence
       return false
     }
+    if !isAnswer, sequence - last > NegativeAcknowledger.jump || last - sequence > NegativeAcknowledger.lateness {
+      doubt(number)
+      return false
+    }
     guard sequence > last else { return remove(sequence, isAnswer: isAnswer, at: now) }
     // A retransmission tells nothing new of the order.
     guard !isAnswer else { return false }
+    stray = nil
     _ = extender.extend(number)
     highest = sequence
     let hole = sequence - last - 1
@@ -72,21 +115,43 @@ package struct NegativeAcknowledger: Sendable {
     return false
   }
 
+  /// A number far from the others: the numbering has begun anew where the next one is near it.
+  private mutating func doubt(_ number: SequenceNumber) {
+    if let stray, abs(number.distance(after: stray)) <= NegativeAcknowledger.confirmation {
+      reset()
+      highest = extender.extend(number)
+    } else {
+      stray = number
+    }
+  }
+
   private mutating func remove(_ sequence: Int64, isAnswer: Bool, at now: Instant) -> Bool {
     guard let index = missing.firstIndex(where: { $0.sequence == sequence }) else { return false }
     let found = missing.remove(at: index)
-    // Only one that was asked for once tells which question was answered.
-    if isAnswer, found.tries == 1, let asked = found.askedAt, now > asked {
-      let sample = (now - asked).nanoseconds
-      roundTrip = roundTrip.map { $0 + (sample - $0) / 8 } ?? sample
+    guard isAnswer || answersPlainly, let asked = found.askedAt, let first = found.firstAskedAt else { return found.tries > 0 }
+    asksWithoutAnswer = 0
+    if found.tries == 1 {
+      learn(now - asked)
+    } else if roundTrip == nil || unclear >= 2 {
+      // Which question was answered is not known. The first is the safe guess: it makes the next wait long enough to know.
+      learn(now - first)
+    } else {
+      unclear += 1
     }
-    return found.tries > 0
+    return true
+  }
+
+  private mutating func learn(_ answer: TimeSpan) {
+    guard answer > .zero else { return }
+    unclear = 0
+    roundTrip = roundTrip.map { $0 + (answer.nanoseconds - $0) / 8 } ?? answer.nanoseconds
   }
 
   /// The numbering started anew, or nothing before `now` is wanted any more.
   package mutating func reset() {
     extender = SequenceExtender()
     highest = nil
+    stray = nil
     missing.removeAll(keepingCapacity: true)
   }
 
@@ -95,18 +160,22 @@ package struct NegativeAcknowledger: Sendable {
   /// The numbers to ask for at `now`, in rising order; empty where nothing is due. They count as asked for.
   package mutating func popDue(at now: Instant) -> [SequenceNumber] {
     guard !missing.isEmpty else { return [] }
-    let wait = repeatAfter
     let longest = patience
+    let asker = self
     missing.removeAll {
-      now - $0.since > longest || ($0.tries >= NegativeAcknowledger.tries && now >= ($0.askedAt ?? now) + wait)
+      now - $0.since > longest || ($0.tries >= NegativeAcknowledger.tries && now >= ($0.askedAt ?? now) + asker.wait($0))
     }
     var due: [SequenceNumber] = []
     for i in missing.indices where due.count < NegativeAcknowledger.batch {
-      guard missing[i].tries < NegativeAcknowledger.tries, missing[i].askedAt.map({ now >= $0 + wait }) ?? true else { continue }
+      guard missing[i].tries < NegativeAcknowledger.tries, missing[i].askedAt.map({ now >= $0 + wait(missing[i]) }) ?? true else {
+        continue
+      }
       missing[i].askedAt = now
+      if missing[i].firstAskedAt == nil { missing[i].firstAskedAt = now }
       missing[i].tries += 1
       due.append(SequenceNumber(UInt16(truncatingIfNeeded: missing[i].sequence)))
     }
+    if !due.isEmpty { asksWithoutAnswer += 1 }
     return due
   }
 }

@@ -1,6 +1,6 @@
 package import Codecs
 package import Ground
-import Jitter
+package import Jitter
 package import RTCP
 package import RTP
 package import Timeline
@@ -65,7 +65,8 @@ package struct TrackReceiver: Sendable {
   var paddingNumbers: [SequenceNumber] = []
   var nextPadding = 0
 
-  let deadline: TimeSpan
+  /// How long missing packets are waited for.
+  var repair: RepairDeadline
   var jitter: JitterBuffer
   var video: VideoDepacketizer
   /// What `video` has told and is not dealt with yet: empty between calls.
@@ -111,16 +112,18 @@ package struct TrackReceiver: Sendable {
   /// A longer hole in the sound is filled for so long only.
   static let longestFill = TimeSpan.seconds(300)
 
-  /// A track of `codec`, whose clock is the participant's `clockIndex`. Without an SSRC, `latch` tells it. A missing packet is waited for
-  /// until `deadline` after the first that overtook it. `parameterSets`: H.264's NAL units that were signalled beforehand.
-  package init(codec: Codec, clockIndex: Int, ssrc: SSRC?, deadline: TimeSpan = .milliseconds(500), parameterSets: [[UInt8]] = []) {
+  /// A track of `codec`, whose clock is the participant's `clockIndex`. Without an SSRC, `latch` tells it. `repair`: how long a
+  /// missing packet is waited for. `parameterSets`: H.264's NAL units that were signalled beforehand.
+  package init(
+    codec: Codec, clockIndex: Int, ssrc: SSRC?, repair: RepairDeadline = RepairDeadline(repeats: false), parameterSets: [[UInt8]] = []
+  ) {
     self.codec = codec
     isVideo = codec.kind == .video
     self.clockIndex = clockIndex
     self.ssrc = ssrc
-    self.deadline = deadline
+    self.repair = repair
     statistics = ReceptionStatistics(rate: codec.clockRate)
-    jitter = JitterBuffer(deadline: deadline)
+    jitter = JitterBuffer(deadline: repair.span)
     video = VideoDepacketizer(codec, parameterSets: parameterSets)
   }
 
@@ -131,6 +134,9 @@ package struct TrackReceiver: Sendable {
 
   /// Bytes kept for packets and frames that wait.
   package var keptBytes: Int { jitter.keptBytes + video.pendingBytes + unplacedBytes }
+
+  /// How long a missing packet is waited for.
+  package var repairSpan: TimeSpan { repair.span }
 
   /// When `advance` has something to do for missing packets, or nil. Frames that wait for the clock are looked after at every `advance`.
   package var nextDeadline: Instant? { jitter.nextDeadline }
@@ -150,6 +156,7 @@ package struct TrackReceiver: Sendable {
     } else if packet.isPaddingOnly {
       notePadding(packet.sequenceNumber)
     }
+    let overtakenSince = jitter.count > 0 ? jitter.overtakenSince(packet.sequenceNumber) : nil
     let admission = jitter.receive(packet.sequenceNumber, packet.timestamp, datagram: datagram, at: arrival, pool: pool)
     var isOfTheNumbering = true
     var mayRelease = true
@@ -158,7 +165,10 @@ package struct TrackReceiver: Sendable {
       mayRelease = false
       process(packet, datagram: datagram, at: arrival, clock: &clock, pool: pool)
     case .held, .heldOutOfOrder:
-      if case .heldOutOfOrder = admission { counters.packetsReordered += 1 }
+      if case .heldOutOfOrder = admission {
+        counters.packetsReordered += 1
+        noteMissing(since: overtakenSince, at: arrival)
+      }
       // What it tells of the clock is known now, whenever its turn comes.
       if !packet.isPaddingOnly { clock.glance(clockIndex, timestamp: packet.timestamp, arrival: arrival) }
     case .probation: isOfTheNumbering = false
@@ -169,6 +179,7 @@ package struct TrackReceiver: Sendable {
     case .late:
       counters.packetsReordered += 1
       counters.discard(.late)
+      noteMissing(since: jitter.missedSince(packet.sequenceNumber), at: arrival)
     }
     // A packet of another numbering would be taken for thousands of losses.
     if isOfTheNumbering { statistics.observe(packet.sequenceNumber, packet.timestamp, at: arrival) }
@@ -185,7 +196,11 @@ package struct TrackReceiver: Sendable {
     _ packet: RTPPacket, datagram: Span<UInt8>, fromRedundancy: Bool = false, at arrival: Instant, clock: inout ParticipantClock,
     pool: BufferPool
   ) -> Bool {
-    guard jitter.awaits(packet.sequenceNumber) else { return false }
+    guard jitter.awaits(packet.sequenceNumber) else {
+      noteMissing(since: jitter.missedSince(packet.sequenceNumber), at: arrival)
+      return false
+    }
+    noteMissing(since: jitter.overtakenSince(packet.sequenceNumber), at: arrival)
     counters.packetsReceived += 1
     counters.packetsRecovered += 1
     if fromRedundancy { counters.packetsFromRedundancy += 1 }
@@ -205,6 +220,13 @@ package struct TrackReceiver: Sendable {
     return true
   }
 
+  /// A packet came that was missing.
+  private mutating func noteMissing(since: Instant?, at now: Instant) {
+    guard let since, now > since else { return }
+    repair.observe(missingFor: now - since)
+    jitter.deadline = repair.span
+  }
+
   /// Takes in a sender report about this track's SSRC.
   package mutating func receive(_ report: SenderReport, at arrival: Instant, clock: inout ParticipantClock) {
     counters.senderReports += 1
@@ -212,8 +234,11 @@ package struct TrackReceiver: Sendable {
     clock.observe(clockIndex, report)
   }
 
-  /// Lets deadlines pass: gives up holes, places what waited for the clock.
-  package mutating func advance(to now: Instant, clock: inout ParticipantClock, pool: BufferPool) {
+  /// Lets deadlines pass: gives up holes, places what waited for the clock. `round`: how long after a question for a missing packet the
+  /// sender is asked once more; nil where it repeats none.
+  package mutating func advance(to now: Instant, round: TimeSpan? = nil, clock: inout ParticipantClock, pool: BufferPool) {
+    repair.advance(to: now, round: round)
+    jitter.deadline = repair.span
     if let deadline = jitter.nextDeadline, now >= deadline { drain(at: now, clock: &clock, pool: pool) }
     placeWaiting(clock: &clock, pool: pool)
   }
@@ -275,7 +300,8 @@ package struct TrackReceiver: Sendable {
     guard !isFirst else { return }
     beginAnew(at: now, clock: &clock, pool: pool)
     counters.ssrcChanges += 1
-    // Nothing is missing between two streams.
+    // Nothing is missing between two streams; but pictures are from the old one's last on where the new one does not begin whole.
+    guard !isVideo else { return }
     lastPlaceEnd = nil
     missing = Missing()
   }
@@ -312,7 +338,7 @@ package struct TrackReceiver: Sendable {
     dropAssembly(.incompleteFrame, clock: &clock, pool: pool)
     clock.settleNow(clockIndex)
     placeWaiting(clock: &clock, pool: pool)
-    jitter = JitterBuffer(deadline: deadline)
+    jitter = JitterBuffer(deadline: repair.span)
   }
 
   // MARK: To do

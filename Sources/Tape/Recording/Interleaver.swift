@@ -7,7 +7,7 @@ import Ground
 /// rise in time while all is well, and a track that stalls delays the others by `patience` at most. A track that is expected, because
 /// its clock is still being learnt, is waited for until it no longer is. Beyond `maximumBytes` nobody is waited for.
 struct Interleaver {
-  static let patience = TimeSpan.milliseconds(600)
+  static let shortestPatience = TimeSpan.milliseconds(600)
   static let maximumBytes = 8 << 20
 
   struct Entry {
@@ -33,6 +33,9 @@ struct Interleaver {
   private var lanes: [Lane] = []
   /// Bytes of the frames that wait.
   private(set) var bytes = 0
+
+  /// How long a frame waits for another track's. Never shorter than that track's packets may be waited for.
+  var patience = Interleaver.shortestPatience
 
   mutating func addLane() { lanes.append(Lane()) }
 
@@ -62,10 +65,10 @@ struct Interleaver {
 
   private func mustWait(lane best: Int, at now: Instant) -> Bool {
     let time = lanes[best].queue[lanes[best].head].frame.time
-    let isPatient = now < lanes[best].queue[lanes[best].head].since + Interleaver.patience
+    let isPatient = now < lanes[best].queue[lanes[best].head].since + patience
     for i in lanes.indices where i != best && lanes[i].isEmpty {
       if lanes[i].isExpected { return true }
-      guard isPatient, let last = lanes[i].lastFrameAt, now < last + Interleaver.patience, lanes[i].lastTime < time else { continue }
+      guard isPatient, let last = lanes[i].lastFrameAt, now < last + patience, lanes[i].lastTime < time else { continue }
       return true
     }
     return false

@@ -26,11 +26,14 @@ extension Take {
       for participant in participants.indices { participants[participant].clock.advance(to: now) }
       for number in tracks.indices where !tracks[number].hasEnded {
         let participant = tracks[number].participant
-        tracks[number].receiver.advance(to: now, clock: &participants[participant].clock, pool: pool)
+        let round = tracks[number].repairRound
+        tracks[number].receiver.advance(to: now, round: round, clock: &participants[participant].clock, pool: pool)
+        tracks[number].followRepairs()
         collect(number, at: now)
         noteSettling(number, at: now)
         noteStall(number, at: now)
       }
+      setPatience()
       needSegmentStarts(at: now)
       requestKeyFrames(at: now)
       requestLayers(at: now)
@@ -45,11 +48,24 @@ extension Take {
     }
   }
 
+  /// Frames wait for those of another track of the participant as long as that track's packets may come.
+  private func setPatience() {
+    longWait = .zero
+    for participant in participants.indices {
+      var patience = Interleaver.shortestPatience
+      for number in participants[participant].tracks where !tracks[number].hasEnded {
+        patience = max(patience, tracks[number].receiver.repairSpan + Take.interleavingMargin)
+      }
+      participants[participant].interleaver.patience = patience
+      longWait = max(longWait, patience - Interleaver.shortestPatience)
+    }
+  }
+
   /// Up to where nothing more waits for its place on the timeline, on our clock: frames of a track whose clock is still being learnt
   /// will lie as far back as its first packet.
   private func horizon(at now: Instant) -> Int64 {
     let oldest = now - Take.longestStart
-    var horizon = now
+    var horizon = now - longWait
     for track in tracks {
       if let since = track.settlingSince { horizon = min(horizon, max(since, oldest)) }
     }

@@ -200,6 +200,7 @@ extension Take {
     let kept = tracks[track].candidate?.packets ?? []
     tracks[track].candidate = nil
     let participant = tracks[track].participant
+    tracks[track].nack?.reset()
     tracks[track].receiver.changeSSRC(to: packet.ssrc, at: arrival, clock: &participants[participant].clock, pool: pool)
     collect(track, at: arrival)
     for item in kept {

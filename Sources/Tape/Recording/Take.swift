@@ -19,8 +19,10 @@ package final class Take {
   /// The most bytes of frames that wait for the timeline's zero.
   static let maximumEarlyBytes = 8 << 20
   static let stallAfter = TimeSpan.milliseconds(3_000)
-  /// How long a missing packet is asked for: as long as its place is kept.
-  static let repairPatience = TimeSpan.milliseconds(450)
+  /// By how much earlier than its place is given up a missing packet is asked for the last time: nothing comes back sooner.
+  static let repairMargin = TimeSpan.milliseconds(20)
+  /// By how much longer other tracks' frames wait for a track than its packets do.
+  static let interleavingMargin = TimeSpan.milliseconds(100)
 
   let ssrc: SSRC
   let cname: String
@@ -45,6 +47,8 @@ package final class Take {
   /// What came before the timeline had its zero.
   var early: [EarlyOutput] = []
   var earlyBytes = 0
+  /// By how much longer than usual frames wait for those of other tracks, because a track waits long for missing packets.
+  var longWait = TimeSpan.zero
   var writer = RTCPWriter()
   /// How long the segments of a presentation are that takes pictures as they come; nil without one.
   package var copiedSegment: TimeSpan?
@@ -128,10 +132,14 @@ package final class Take {
       TakeTrack(
         id: id, specification: specification, participant: participant, source: source, leg: leg, lane: lane,
         receiver: TrackReceiver(
-          codec: specification.codec, clockIndex: clock, ssrc: specification.ssrc, parameterSets: specification.parameterSets),
+          codec: specification.codec, clockIndex: clock, ssrc: specification.ssrc,
+          repair: RepairDeadline(repeats: specification.repeatsPackets), parameterSets: specification.parameterSets),
         declaredSSRC: specification.ssrc != nil))
     expectWrapping(number)
-    if specification.repeatsPackets { tracks[number].nack = NegativeAcknowledger(patience: Take.repairPatience) }
+    if specification.repeatsPackets {
+      tracks[number].nack = NegativeAcknowledger(
+        patience: tracks[number].receiver.repairSpan - Take.repairMargin, answersPlainly: specification.rtx == nil)
+    }
     participants[participant].tracks.append(number)
     sources[source].legs[leg].tracks.append(number)
     return number

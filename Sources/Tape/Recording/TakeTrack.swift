@@ -72,6 +72,15 @@ struct TakeTrack {
     parts[last].end = max(parts[last].end ?? end, end)
   }
 
+  /// How long after a question for a missing packet the sender is asked once more; nil where it repeats none.
+  var repairRound: TimeSpan? {
+    guard let nack, !nack.isDeaf else { return nil }
+    return nack.answerTime == nil ? RepairDeadline.unmeasuredRound : nack.repeatTime
+  }
+
+  /// A packet is asked for as long as its place is kept.
+  mutating func followRepairs() { nack?.patience = receiver.repairSpan - Take.repairMargin }
+
   mutating func noteKeyFrame(at time: MediaTime) {
     if firstKeyTime == nil { firstKeyTime = time }
     lastKeyTime = time
