@@ -1,4 +1,5 @@
 import Control
+import Codecs
 import Ground
 import JSON
 import Recording
@@ -124,6 +125,25 @@ private func key(_ bytes: Int) -> String { String(repeating: "AAAA", count: byte
     #expect(error?.message.contains("SECRET") == false)
   }
 
+  /// Each track, and what is made of it: codec, payload type, clock rate, channels.
+  @Test(arguments: [
+    (#""codec":"PCMU""#, "pcmu 0 8000 1"), (#""codec":"pcma""#, "pcma 8 8000 1"), (#""codec":"G722","clockRate":8000"#, "g722 9 8000 1"),
+    (#""codec":"PCMU","payloadType":100,"channels":2"#, "pcmu 100 8000 2"), (#""codec":"L16""#, "l16 11 44100 1"),
+    (#""codec":"L16","channels":2"#, "l16 10 44100 2"), (#""codec":"L16","payloadType":10"#, "l16 10 44100 2"),
+    (#""codec":"L16","payloadType":97,"clockRate":16000"#, "l16 97 16000 1"),
+    (
+      #""codec":"multiopus","payloadType":96,"channels":6,"#
+        + #""parameters":{"channel_mapping":"0,4,1,2,3,5","num_streams":4,"coupled_streams":2}"#, "multiopus 96 48000 6"
+    ),
+  ]) func soundIsReadAsSessionDescriptionsHaveIt(_ fields: String, _ want: String) throws {
+    let text = source("", tracks: #"{"participant":"a",\#(fields)}"#)
+    let got = try RecordingSpecification(json: JSONValue(parsing: Array(text.utf8)))
+    let track = got.source.tracks[0]
+    #expect("\(track.codec) \(track.payloadType) \(track.clockRate.hertz) \(track.channels)" == want)
+    #expect(got.container == (track.codec == .multiopus ? .webm : .mkv))
+    #expect(track.streams == (track.codec == .multiopus ? OpusStreams(channels: 6) : nil))
+  }
+
   @Test func addedSourcesAndTracksAreReadAlike() throws {
     func field(_ text: String, tracks: Bool) throws -> String? {
       let json = try JSONValue(parsing: Array(text.utf8))
@@ -144,6 +164,10 @@ private func key(_ bytes: Int) -> String { String(repeating: "AAAA", count: byte
   }
 }
 
+private func multiopus(_ parameters: String) -> String {
+  source("", tracks: #"{"participant":"a","codec":"multiopus","payloadType":96,"channels":6,"parameters":{\#(parameters)}}"#)
+}
+
 /// Each body, the field that is named, and what is said of it.
 private let badStarts: [(String, String, String)] = [
   (#"{"source":{}}"#, "room", "this field is required: the room's id, 1 to 256 characters"),
@@ -154,7 +178,7 @@ private let badStarts: [(String, String, String)] = [
   (#"{"room":"r","sources":[]}"#, "sources", "there is no such field; did you mean source?"),
   (
     start(#""colour":1"#), "colour",
-    "there is no such field; known here are room, title, startedBy, metadata, source, participants, outputs, limits"
+    "there is no such field; known here are room, title, startedBy, metadata, source, participants, outputs, limits, alarms"
   ),
   (start(#""title":"\#(String(repeating: "x", count: 1025))""#), "title", "it has 1025 characters, but at most 1024 are allowed"),
   (start(#""metadata":[1]"#), "metadata", "an array was given, but an object is needed"),
@@ -235,11 +259,11 @@ private let badStarts: [(String, String, String)] = [
   ),
   (
     source("", tracks: #"{"participant":"a","payloadType":1}"#), "source.tracks[0].codec",
-    "this field is required: allowed is opus, VP8, VP9, H264 or AV1"
+    "this field is required: allowed is opus, multiopus, G722, PCMU, PCMA, L16, VP8, VP9, H264 or AV1"
   ),
   (
     source("", tracks: #"{"participant":"a","codec":"H263","payloadType":1}"#), "source.tracks[0].codec",
-    "\"H263\" is not a codec that can be recorded; allowed is opus, VP8, VP9, H264 or AV1"
+    "\"H263\" is not a codec that can be recorded; allowed is opus, multiopus, G722, PCMU, PCMA, L16, VP8, VP9, H264 or AV1"
   ),
   (source("", tracks: #"{"participant":"a","codec":"opus"}"#), "source.tracks[0].payloadType", "this field is required: 0 to 127"),
   (
@@ -323,7 +347,51 @@ private let badStarts: [(String, String, String)] = [
   ),
   (
     source("", tracks: #"{"participant":"a","codec":"VP8","payloadType":96,"parameters":{}}"#), "source.tracks[0].parameters",
-    "only H264 has parameters to know beforehand, and this is VP8"
+    "only H264 and multiopus have parameters to know beforehand, and this is VP8"
+  ),
+  (
+    #"{"room":"r","source":{"type":"rtp","tracks":[{"participant":"a","codec":"PCMU"}]},"outputs":{"file":{"container":"webm"}}}"#,
+    "outputs.file.container", "webm cannot hold PCMU; mkv can"
+  ),
+  (
+    source("", tracks: #"{"participant":"a","codec":"PCMU","clockRate":16000}"#), "source.tracks[0].clockRate",
+    "16000 was given, but PCMU runs at 8000"
+  ),
+  (
+    source("", tracks: #"{"participant":"a","codec":"G722","clockRate":16000}"#), "source.tracks[0].clockRate",
+    "16000 was given, but G722 runs at 8000"
+  ),
+  (
+    source("", tracks: #"{"participant":"a","codec":"G722","channels":2}"#), "source.tracks[0].channels",
+    "2 is not a number of channels (1 to 1)"
+  ),
+  (
+    source("", tracks: #"{"participant":"a","codec":"L16","payloadType":97}"#), "source.tracks[0].clockRate",
+    "L16 runs at any, and only payload types 10 and 11 say which; in hertz"
+  ),
+  (
+    source("", tracks: #"{"participant":"a","codec":"L16","clockRate":16000}"#), "source.tracks[0].payloadType",
+    "this field is required: 0 to 127"
+  ),
+  (
+    source("", tracks: #"{"participant":"a","codec":"multiopus","payloadType":96}"#), "source.tracks[0].channels",
+    "is required for multiopus: 1 to 8"
+  ),
+  (
+    source("", tracks: #"{"participant":"a","codec":"multiopus","payloadType":96,"channels":6}"#), "source.tracks[0].parameters",
+    "this field is required: what a=fmtp says of multiopus: channel_mapping, num_streams, coupled_streams"
+  ),
+  (
+    multiopus(#""channel_mapping":"0,1,2,3,4,5","num_streams":4"#), "source.tracks[0].parameters.coupled_streams",
+    "this field is required: 0 to 8"
+  ),
+  (
+    multiopus(#""channel_mapping":"0,1","num_streams":1,"coupled_streams":1"#), "source.tracks[0].parameters.channel_mapping",
+    "it is of 2 channels, and channels is 6"
+  ),
+  (
+    multiopus(#""channel_mapping":"0,4,1,2,3,6","num_streams":4,"coupled_streams":2"#), "source.tracks[0].parameters.channel_mapping",
+    "it names channel 6, but 4 streams, 2 of them coupled, have 6"
   ),
   (start(#""outputs":{"hsl":null}"#), "outputs.hsl", "there is no such field; did you mean hls?"),
   (start(#""outputs":{"hls":{"segmentSeconds":31}}"#), "outputs.hls.segmentSeconds", "31 is not a number of whole seconds (1 to 30)"),

@@ -38,10 +38,16 @@ struct TrackRig {
   static func time(_ milliseconds: Double) -> Instant { origin + .seconds(milliseconds / 1000) }
   private static func milliseconds(_ place: Int64) -> Double { Double(place - Int64(origin.nanoseconds)) / 1e6 }
 
-  init(_ codec: Codec, ssrc: SSRC? = TrackRig.ssrc, deadline: Int64 = 500, parameterSets: [[UInt8]] = []) {
-    let index = clock.addTrack(isAudio: codec.kind == .audio, rate: codec.clockRate)
+  /// `payloadType`: of sound, where others share its numbers.
+  init(
+    _ codec: Codec, ssrc: SSRC? = TrackRig.ssrc, deadline: Int64 = 500, sound: SoundFormat? = nil, payloadType: UInt8? = nil,
+    parameterSets: [[UInt8]] = []
+  ) {
+    let index = clock.addTrack(isAudio: codec.kind == .audio, rate: sound?.clockRate ?? codec.clockRate)
     receiver = TrackReceiver(
-      codec: codec, clockIndex: index, ssrc: ssrc, repair: RepairDeadline(fixed: .milliseconds(deadline)), parameterSets: parameterSets)
+      codec: codec, clockIndex: index, ssrc: ssrc, repair: RepairDeadline(fixed: .milliseconds(deadline)), sound: sound,
+      parameterSets: parameterSets)
+    receiver.soundType = payloadType.map { PayloadType($0) }
   }
 
   var counters: TrackCounters { receiver.counters }

@@ -5,8 +5,11 @@ import Mux
 import Testing
 
 /// Writes the frames to a file in memory, draining after each; `finish` nil leaves it unfinished.
-func webM(_ formats: [TrackFormat], _ frames: [EncodedFrame], finish: Bool = true, clusterMilliseconds: Int64 = 500) throws -> TestFile {
-  var writer = try WebMWriter(tracks: formats, clusterMilliseconds: clusterMilliseconds)
+func webM(
+  _ formats: [TrackFormat], _ frames: [EncodedFrame], finish: Bool = true, clusterMilliseconds: Int64 = 500,
+  container: TapeContainer = .webm
+) throws -> TestFile {
+  var writer = try WebMWriter(tracks: formats, clusterMilliseconds: clusterMilliseconds, container: container)
   var file = TestFile()
   for frame in frames {
     try writer.write(frame)

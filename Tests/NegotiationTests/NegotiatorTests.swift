@@ -288,7 +288,7 @@ import Testing
       Issue.record("\(String(describing: error))")
       return
     }
-    #expect(reason.contains("opus, VP8"))
+    #expect(reason.contains("opus, multiopus, G722, PCMU, PCMA, L16, VP8"))
     #expect(try refusal("v=0\ns=-\nt=0 0", &negotiator) == .invalid(section: nil, reason: "there is no m= line"))
   }
 

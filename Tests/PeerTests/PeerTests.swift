@@ -46,6 +46,24 @@ import Testing
     try studio.expectTaped("offered", try answering.report(), seconds: 5)
   }
 
+  /// A peer of telephones: its sound is what our offer names, and the tape is Matroska without a word about it.
+  @Test(.enabled(if: PeerPrograms.hasAiortc, "Debian's python3-aiortc is not installed"))
+  func aiortcSendsTelephoneSound() throws {
+    let studio = try Studio()
+    let program = PeerPrograms.folder + "/aiortc/publish.py"
+    let rooms = [("PCMU", "pcm_mulaw"), ("PCMA", "pcm_alaw")]
+    let peers = try rooms.map { codec, _ in
+      try Peer(PeerPrograms.python, [program, "answer", studio.api, codec, "4", codec + ",VP8"], token: Studio.controlToken)
+    }
+    for (codec, _) in rooms { _ = try studio.connected(codec) }
+    for ((codec, name), peer) in zip(rooms, peers) {
+      try studio.expectTaped(codec, try peer.report(), seconds: 4, sound: name)
+      let recording = try studio.recording(codec)
+      #expect(recording["outputs"]?["file"]?["container"]?.stringValue == "mkv")
+      #expect(recording.tracks.contains { $0["codec"]?.stringValue == codec && $0["clockRate"]?.integerValue == 8_000 })
+    }
+  }
+
   /// With and without ICE-lite on its side: facing a lite peer our agent finds the path, whoever offered.
   @Test(.enabled(if: PeerPrograms.hasPion, "Go or Pion's packages are not installed"))
   func pionPublishesAndAnswersFullAndLite() throws {

@@ -44,9 +44,11 @@ struct Studio {
 
   /// Checks a room's tape against what its peer sent: all of it is there, whole, in its time, and to be seen and heard.
   /// `early`: how many pictures, and as much sound, may have left before the peer knew that it was connected and began to count.
-  func expectTaped(_ room: String, _ report: PeerReport, seconds: Double, early: Int = 0, sourceLocation: SourceLocation = #_sourceLocation)
-    throws
-  {
+  /// `sound`: its codec as ffprobe calls it.
+  func expectTaped(
+    _ room: String, _ report: PeerReport, seconds: Double, early: Int = 0, sound: String = "opus",
+    sourceLocation: SourceLocation = #_sourceLocation
+  ) throws {
     #expect(report.error == nil, sourceLocation: sourceLocation)
     #expect(report.posted == 201, sourceLocation: sourceLocation)
     #expect(report.deleted == 200, sourceLocation: sourceLocation)
@@ -57,9 +59,9 @@ struct Studio {
     #expect(recording.tracks.count == 2, sourceLocation: sourceLocation)
     #expect(recording.tracks.allSatisfy { $0["participant"]?.stringValue == "ada" }, sourceLocation: sourceLocation)
     #expect(recording.sources.first?["datagramsDiscarded"]?.fields?.isEmpty == true, "\(recording.text())", sourceLocation: sourceLocation)
-    let path = Recording(daemon, recording).file()
+    let path = Recording(daemon, recording).file(recording.files.first?["path"]?.stringValue ?? "recording.webm")
     #expect(Judge.risesStrictly(try Judge.packets(path)), sourceLocation: sourceLocation)
-    for (kind, codec, sent, rate) in [("video", "vp8", report.framesSent, 30.0), ("audio", "opus", report.soundsSent, 50)] {
+    for (kind, codec, sent, rate) in [("video", "vp8", report.framesSent, 30.0), ("audio", sound, report.soundsSent, 50)] {
       let track = recording.tracks.first { $0["kind"]?.stringValue == kind } ?? .null
       let told = Comment(rawValue: "\(sent) sent: \(track.text())")
       let lane = try Judge.packets(path, codec)

@@ -9,7 +9,7 @@ enum Captures {
     .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().appending(path: "captures")
   static let folder = ProcessInfo.processInfo.environment["TAPEDECK_CAPTURES"].map { URL(filePath: $0) } ?? committed
 
-  /// Captures in clear whose facts are known and that have pictures or Opus in them, pictures of one spatial layer.
+  /// Captures in clear whose facts are known and that have pictures or sound in them, pictures of one spatial layer.
   static let plain = names { facts in
     facts["plain_counterpart"] == nil && facts["layers"] == nil && !recorded(facts).isEmpty
       && (facts["name"]?.stringValue).map { exists(path($0)) } == true

@@ -25,7 +25,7 @@ struct ExpectedFrames {
     case .vp9: self.init(vp9: packets)
     case .h264: self.init(h264: packets)
     case .av1: self.init(av1: packets)
-    case .opus, .aac: self.init(audio: packets)
+    case .opus, .multiopus, .pcmu, .pcma, .g722, .l16, .aac: self.init(audio: packets)
     }
   }
 

@@ -148,7 +148,7 @@ struct Pattern {
     let (bytes, text) = try Tool.run(
       "ffmpeg",
       ["-v", "info", "-nostdin", "-nostats"] + input(path) + [
-        "-map", "0:a:0", "-af", "ashowinfo", "-ar", "48000", "-ac", "1", "-f", "f32le", "-",
+        "-map", "0:a:0", "-af", "aresample=48000,ashowinfo", "-ar", "48000", "-ac", "1", "-f", "f32le", "-",
       ])
     let starts = values(" pts_time:", in: text)
     let counts = values(" nb_samples:", in: text).map { Int($0) }

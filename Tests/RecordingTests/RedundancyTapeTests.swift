@@ -50,7 +50,7 @@ import Track
     let inspection = try CaptureInspection(of: RedundancyTapeTests.red, hints: hints)
     let stream = try #require(inspection.streams.first)
     #expect(stream.redundantBlocks == 400 && stream.malformedPayloads == 0)
-    #expect(stream.opusDuration?.seconds == 8.02)
+    #expect(stream.soundDuration?.seconds == 8.02)
   }
 
   /// Of the capture's packets one in ten is lost, no two in a row: all of them come back, and the sound is what it was. At 20 % by chance,

@@ -11,10 +11,13 @@ enum Captures {
 
   /// Captures with the facts of their streams, by name.
   static let plain = names { $0["streams"] != nil && $0["plain_counterpart"] == nil && exists(path($0["name"]!.stringValue!)) }
-  /// Those of which no stream comes in redundancy (RFC 2198): what is inside one shows only where its payload type is told.
+  /// Those of which no stream is only known where its payload type is told: redundancy (RFC 2198), whose inside does not show, and sound
+  /// of which any bytes could be.
   static let unwrapped = plain.filter { name in
     !(facts(name)["streams"]?.arrayValue ?? []).contains { stream in
-      (stream["payload_types"]?.fields ?? []).contains { $0.value["codec"]?.stringValue?.hasPrefix("red/") ?? false }
+      (stream["payload_types"]?.fields ?? []).contains { field in
+        ["red/", "L16/16000", "multiopus/"].contains { field.value["codec"]?.stringValue?.hasPrefix($0) ?? false }
+      }
     }
   }
   /// Encrypted captures whose key and whose facts in clear are known, and of which no packet was taken away before it was decrypted.

@@ -83,7 +83,7 @@ import Testing
     #expect(inspection.description.tracks.map(\.ssrcs) == [[SSRC(1)], [SSRC(2)]])
     #expect(inspection.description.participants.count == 1)
     #expect(inspection.streams.map(\.jitterMilliseconds) == [0, 0])
-    #expect(inspection.streams.map(\.opusDuration?.seconds) == [0.8, 0.8])
+    #expect(inspection.streams.map(\.soundDuration?.seconds) == [0.8, 0.8])
   }
 
   /// The counts of one stream with every fault that a path can have.

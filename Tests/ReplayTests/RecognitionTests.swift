@@ -17,6 +17,9 @@ import Testing
       let found = try #require(description.streams.first { $0.ssrc == ssrc }, "no stream \(ssrc)")
       let label = Comment("SSRC \(ssrc), \(codec), taken for \(found.format) \(found.role)")
       switch codec {
+      case "pcmu": #expect(found.format == PayloadFormat("PCMU/8000"), label)
+      case "pcma": #expect(found.format == PayloadFormat("PCMA/8000"), label)
+      case "g722": #expect(found.format == PayloadFormat("G722/8000"), label)
       case "opus": #expect(found.format == PayloadFormat("opus/48000/2"), label)
       case "h264": #expect(found.format == PayloadFormat("H264/90000"), label)
       case "vp8": #expect(found.format == PayloadFormat("VP8/90000"), label)

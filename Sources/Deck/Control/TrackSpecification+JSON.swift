@@ -37,18 +37,13 @@ extension TrackSpecification {
     if let kind = try fields.choice("kind", MediaKind.self), kind != codec.kind {
       throw .field(fields.name("kind"), "\"\(kind.rawValue)\" was given, but \(codec.rawValue) is \(codec.kind.rawValue)")
     }
-    let payloadType = try fields.require("payloadType", fields.payloadType(), "0 to 127")
+    let sound = codec.kind == .audio ? try SoundFormat(fields, codec) : nil
+    let payloadType = try fields.require("payloadType", fields.payloadType() ?? sound?.staticType, "0 to 127")
     self.init(participant: participant, codec: codec, payloadType: payloadType, ssrc: try fields.ssrc())
-    if let rate = try fields.integer("clockRate", 1...4_294_967_295, "a clock rate in hertz"), rate != Int64(codec.clockRate.hertz) {
-      throw .field(fields.name("clockRate"), "\(rate) was given, but \(codec.rawValue) runs at \(codec.clockRate.hertz)")
-    }
-    if fields.value("channels") != nil, codec.kind != .audio {
-      throw .field(fields.name("channels"), "only audio has channels, and \(codec.rawValue) is \(codec.kind.rawValue)")
-    }
-    channels = Int(try fields.integer("channels", 1...2, "a number of channels") ?? 2)
-    if let parameters = try fields.object("parameters", knowing: ["sprop-parameter-sets"]) {
+    if let sound { self.sound = sound } else { try TrackSpecification.checkClock(fields, codec) }
+    if codec != .multiopus, let parameters = try fields.object("parameters", knowing: ["sprop-parameter-sets"]) {
       guard codec == .h264 else {
-        throw .field(fields.name("parameters"), "only H264 has parameters to know beforehand, and this is \(codec.rawValue)")
+        throw .field(fields.name("parameters"), "only H264 and multiopus have parameters to know beforehand, and this is \(codec.rawValue)")
       }
       parameterSets = try TrackSpecification.sets(parameters)
     }
@@ -65,6 +60,16 @@ extension TrackSpecification {
     }
     port = try layout.port(fields)
     remote = try RemoteSpecification(fields)
+  }
+
+  /// Pictures run at one rate, and have no channels.
+  private static func checkClock(_ fields: FieldReader, _ codec: Codec) throws(ControlError) {
+    if let rate = try fields.integer("clockRate", 1...4_294_967_295, "a clock rate in hertz"), rate != Int64(codec.clockRate.hertz) {
+      throw .field(fields.name("clockRate"), "\(rate) was given, but \(codec.rawValue) runs at \(codec.clockRate.hertz)")
+    }
+    if fields.value("channels") != nil {
+      throw .field(fields.name("channels"), "only audio has channels, and \(codec.rawValue) is \(codec.kind.rawValue)")
+    }
   }
 
   /// Base64 of NAL units, with commas between them (RFC 6184 §8.1).

@@ -123,6 +123,11 @@ final class WebRTCSession: @unchecked Sendable {
       var track = TrackSpecification(
         participant: participant, codec: codec.codec, payloadType: codec.payloadType,
         channels: codec.codec.kind == .audio ? min(2, max(1, codec.channels)) : 1)
+      if codec.codec.kind == .audio, codec.codec != .opus {
+        track.sound = SoundFormat(
+          codec: codec.codec, clockRate: codec.clockRate, channels: codec.channels,
+          streams: try? OpusStreams(parameters: codec.parameters ?? "", channels: codec.channels))
+      }
       track.parameterSets = WebRTCSession.parameterSets(codec.parameters)
       track.red = codec.red.map { REDSpecification(payloadType: $0) }
       track.nack = codec.feedback.contains(.nack)

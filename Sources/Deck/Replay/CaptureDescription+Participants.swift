@@ -56,7 +56,10 @@ extension CaptureDescription {
   /// The tracks whose codec goes on tape, as a recorder would be told of them before they come: one port for all where they share
   /// one, else a port each, by the ports that they were captured on.
   package var recordingSource: SourceSpecification {
-    let usable = tracks.filter { $0.codec != nil }
+    let usable = tracks.filter { track in
+      // Sound of more channels than a container has is left out like an unknown codec.
+      track.codec.map { $0.kind == .video || track.format.sound != nil } ?? false
+    }
     let isBundled = Set(usable.map(\.flow.destination)).count <= 1
     var source = SourceSpecification(
       tracks: usable.map { track in
@@ -64,6 +67,7 @@ extension CaptureDescription {
           participant: track.participant, codec: track.codec!, payloadType: track.payloadType,
           // A track that changes its SSRC is found by its payload type.
           ssrc: track.ssrcs.count == 1 ? track.ssrcs[0] : nil, channels: track.format.channels ?? 2)
+        if let sound = track.format.sound { told.sound = sound }
         told.rtx = track.retransmission
         told.red = track.redundancy
         told.port = isBundled ? nil : track.flow.destination.port

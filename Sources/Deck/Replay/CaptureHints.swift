@@ -1,3 +1,4 @@
+import Codecs
 package import Ground
 package import JSON
 package import Recording
@@ -37,7 +38,9 @@ package struct CaptureHints: Sendable {
 
   /// What a payload type means on a port: as the section with that port says, or any section where none has it.
   package func format(of payloadType: PayloadType, to port: UInt16) -> PayloadFormat? {
-    formats[FormatKey(port: ports.contains(port) ? port : nil, payloadType: payloadType)]
+    let told = formats[FormatKey(port: ports.contains(port) ? port : nil, payloadType: payloadType)]
+    // A static payload type needs no word where anything is said at all (RFC 3551 §6).
+    return told ?? (hasFormats ? SoundFormat(staticType: payloadType).map { PayloadFormat($0) } : nil)
   }
 
   /// What comes wrapped in a payload type of redundancy: the one format that goes on tape and runs by the same clock; nil where there is
@@ -83,7 +86,7 @@ package struct CaptureHints: Sendable {
       for map in attributes.rtpMaps {
         let parameters = attributes.formatParameters.first { $0.format == map.payloadType.description }
         let repaired = parameters?["apt"].flatMap { UInt8($0) }.map { PayloadType($0) }
-        add(PayloadFormat(map, repaired: repaired), as: map.payloadType, port: port)
+        add(PayloadFormat(map, parameters: parameters?.text, repaired: repaired), as: map.payloadType, port: port)
       }
       if let port, attributes.rtcp != nil || attributes.hasRTCPMux { rtcpPorts[port] = section.rtcpPort }
       addSources(of: section)

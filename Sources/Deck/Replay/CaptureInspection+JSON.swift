@@ -85,7 +85,7 @@ extension CaptureInspection {
       JSONField("jitterMilliseconds", JSONValue(counted.jitterMilliseconds)),
       JSONField("malformedPayloads", JSONValue(counted.malformedPayloads)),
       JSONField("redundantBlocks", JSONValue(counted.redundantBlocks)),
-      JSONField("audioSeconds", JSONValue(counted.opusDuration?.seconds)),
+      JSONField("audioSeconds", JSONValue(counted.soundDuration?.seconds)),
       JSONField("frames", video.map { JSONValue($0.completeFrames) } ?? .null),
       JSONField("incompleteFrames", video.map { JSONValue($0.incompleteFrames) } ?? .null),
       JSONField("framesBeforeFirstKeyFrame", video.map { JSONValue($0.framesBeforeFirstKeyFrame) } ?? .null),

@@ -9,6 +9,8 @@ package struct PayloadFormat: Sendable, Hashable, CustomStringConvertible {
   package var clockRate: ClockRate
   /// Audio only, where told.
   package var channels: Int?
+  /// `multiopus` only, where told.
+  package var streams: OpusStreams?
   /// For `rtx`: the payload type of the packets that it repeats (RFC 4588 §8.6).
   package var repaired: PayloadType?
 
@@ -35,16 +37,33 @@ package struct PayloadFormat: Sendable, Hashable, CustomStringConvertible {
     self.init(encoding: String(parts[0]), clockRate: ClockRate(number), channels: channels)
   }
 
-  init(_ map: RTPMap, repaired: PayloadType? = nil) {
+  /// `parameters`: those of its `a=fmtp`.
+  init(_ map: RTPMap, parameters: String? = nil, repaired: PayloadType? = nil) {
     self.init(encoding: map.encoding, clockRate: ClockRate(map.clockRate), channels: map.channels, repaired: repaired)
+    if codec == .multiopus { streams = try? OpusStreams(parameters: parameters ?? "", channels: map.channels ?? 1) }
   }
 
   init(_ codec: Codec, channels: Int? = nil) {
     self.init(encoding: codec.rawValue, clockRate: codec.clockRate, channels: channels)
   }
 
+  init(_ sound: SoundFormat) {
+    self.init(encoding: sound.codec.rawValue, clockRate: sound.clockRate, channels: sound.channels > 1 ? sound.channels : nil)
+    streams = sound.streams
+  }
+
   /// The codec, where it is one that goes on tape from the wire.
-  package var codec: Codec? { Codec(name: encoding) }
+  package var codec: Codec? {
+    guard let codec = Codec(name: encoding) else { return nil }
+    return codec.clockRates.contains(clockRate.hertz) ? codec : nil
+  }
+  /// How its sound lies in its packets; nil for anything else than sound that goes on tape.
+  package var sound: SoundFormat? {
+    guard let codec, codec.kind == .audio else { return nil }
+    let count = codec == .opus ? 2 : channels ?? (codec == .multiopus ? 6 : 1)
+    guard codec.channelCounts.contains(count) else { return nil }
+    return SoundFormat(codec: codec, clockRate: clockRate, channels: codec == .opus ? channels ?? 2 : count, streams: streams)
+  }
   /// Of what is not recorded only the clock tells: all pictures run at 90 kHz, and no sound does.
   package var isVideo: Bool { codec.map { $0.kind == .video } ?? (clockRate.hertz == 90_000) }
   package var isRetransmission: Bool { encoding.lowercased() == "rtx" }

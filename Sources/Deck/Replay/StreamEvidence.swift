@@ -27,6 +27,10 @@ struct StreamEvidence: Sendable {
   private var lastTicks: Int64 = 0
 
   private var opus = Plausibility()
+  /// What several streams of Opus look like, whose first one looks like a whole packet.
+  private var opusStreams = Plausibility()
+  private var lastCount = 0
+  private var plain = Plausibility()
   private var vp8 = Plausibility()
   private var vp8KeyFrames = 0
   private var vp9 = Plausibility()
@@ -83,6 +87,7 @@ struct StreamEvidence: Sendable {
       lastOpus = nil
     } else {
       weighOpus(packet, datagram, isNext: isNext)
+      weighStatic(packet, isNext: isNext)
       weighVP8(packet, datagram, isNext: isNext)
       weighVP9(packet, datagram, isNext: isNext)
       weighH264(packet, datagram)
@@ -97,7 +102,13 @@ struct StreamEvidence: Sendable {
   }
 
   private mutating func weighOpus(_ packet: RTPPacket, _ datagram: Span<UInt8>, isNext: Bool) {
-    guard let parsed = try? OpusPacket(parsing: datagram.extracting(packet.payloadStart..<packet.payloadEnd)) else {
+    let payload = datagram.extracting(packet.payloadStart..<packet.payloadEnd)
+    if (2...5).contains(where: { (try? OpusStreamsPacket(parsing: payload, streams: $0)) != nil }) {
+      opusStreams.good += 1
+    } else {
+      opusStreams.bad += 1
+    }
+    guard let parsed = try? OpusPacket(parsing: payload) else {
       opus.bad += 1
       lastOpus = nil
       return
@@ -108,6 +119,20 @@ struct StreamEvidence: Sendable {
       if step >= Int64(before.samples) * 9 / 10 { opus.good += 1 } else { opus.bad += 1 }
     }
     lastOpus = parsed
+  }
+
+  /// Sound of a static payload type has as many bytes as its timestamps go on by.
+  private mutating func weighStatic(_ packet: RTPPacket, isNext: Bool) {
+    guard let bytes = SoundFormat(staticType: packet.payloadType)?.bytesPerTick else {
+      // What is no sound among it says nothing: comfort noise, keys that were pressed.
+      lastCount = 0
+      return
+    }
+    if isNext, lastCount > 0 {
+      let step = packet.timestamp.distance(after: lastTimestamp)
+      if step * Int64(bytes) == Int64(lastCount) { plain.good += 1 } else if step * Int64(bytes) < Int64(lastCount) { plain.bad += 1 }
+    }
+    lastCount = packet.payloadCount
   }
 
   private mutating func weighVP8(_ packet: RTPPacket, _ datagram: Span<UInt8>, isNext: Bool) {
@@ -199,10 +224,16 @@ struct StreamEvidence: Sendable {
   /// What the packets are, as far as they show it; nil for a codec that is not known here, or encrypted packets.
   var recognised: PayloadFormat? {
     let rate = clockRate
+    if plain.isConvincing, let sound = SoundFormat(staticType: payloadType) {
+      // The usual rates are told to the nearest tenth.
+      if rate.map({ abs(Double($0) / Double(sound.clockRate.hertz) - 1) < 0.1 }) ?? true { return PayloadFormat(sound) }
+    }
     if vp8.isConvincing, vp8KeyFrames > 0 || vp8.good >= 20, rate == nil || rate == 90_000 { return PayloadFormat(.vp8) }
     if vp9.isConvincing, vp9.good >= 8, rate == nil || rate == 90_000 { return PayloadFormat(.vp9) }
     if h264.isConvincing, h264Sets > 0, rate == nil || rate == 90_000 { return PayloadFormat(.h264) }
     if av1.isConvincing, av1Sequences > 0, rate == nil || rate == 90_000 { return PayloadFormat(.av1) }
+    // Which channels several streams carry, only a description tells.
+    if opusStreams.isConvincing, opusStreams.good >= 8 { return nil }
     if opus.isConvincing, rate == nil || rate == 48_000 { return PayloadFormat(.opus, channels: 2) }
     return nil
   }

@@ -26,8 +26,8 @@ package struct StreamInspection: Sendable {
   package private(set) var lastReport: SenderReport?
   /// Frames of the stream where its codec is one of pictures and can be read.
   package private(set) var video: VideoInspection?
-  /// Media in the packets where the codec is Opus and can be read; packets of which that cannot be told.
-  package private(set) var opusDuration: TimeSpan?
+  /// Media in the packets where they are sound and can be read; packets of which that cannot be told.
+  package private(set) var soundDuration: TimeSpan?
   package private(set) var malformedPayloads = 0
   /// Blocks that repeat what other packets carried (RFC 2198).
   package private(set) var redundantBlocks = 0
@@ -47,6 +47,7 @@ package struct StreamInspection: Sendable {
   private var startSum = 0.0
   private var startCount = 0
   private var reception: ReceptionStatistics
+  private var sound: SoundFormat?
   private let origin: WallTime
 
   /// `origin` is the capture's beginning.
@@ -58,9 +59,10 @@ package struct StreamInspection: Sendable {
     let codec = (stream.wrapped ?? stream.format).codec
     switch codec {
     case .vp8, .vp9, .h264, .av1: video = codec.map { VideoInspection($0) }
-    case .opus: opusDuration = .zero
     default: break
     }
+    sound = (stream.wrapped ?? stream.format).sound
+    if sound != nil { soundDuration = .zero }
   }
 
   /// Sequence numbers between the lowest and the highest that never came.
@@ -151,9 +153,9 @@ package struct StreamInspection: Sendable {
   }
 
   private mutating func readMedia(_ packet: RTPPacket, _ datagram: Span<UInt8>, _ number: Int64, _ ticks: Int64) {
-    if opusDuration != nil {
-      if let opus = try? OpusPacket(parsing: datagram.extracting(packet.payloadStart..<packet.payloadEnd)) {
-        opusDuration = opusDuration! + opus.duration
+    if let sound, let before = soundDuration {
+      if let span = try? sound.duration(of: datagram.extracting(packet.payloadStart..<packet.payloadEnd)) {
+        soundDuration = before + span
       } else {
         malformedPayloads += 1
       }

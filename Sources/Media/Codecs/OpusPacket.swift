@@ -41,32 +41,47 @@ package struct OpusPacket: Sendable, Equatable {
   /// Reads the table of contents and walks the frame lengths, so that what passes is a packet that every decoder takes apart. Throws on an
   /// empty packet and on whatever RFC 6716 §3.4 forbids.
   package init(parsing payload: Span<UInt8>) throws(WireError) {
-    guard payload.count >= 1 else { throw .truncated(needed: 1, have: 0) }
-    let toc = payload[0]
-    let configuration = Int(toc >> 3)
-    samplesPerFrame = OpusPacket.samplesPerFrame(configuration)
+    var at = 0
+    try self.init(payload, at: &at, isDelimited: false)
+  }
+
+  /// The same of the packet that begins at `at`, and leaves `at` behind it. One that `isDelimited` tells its last frame's length too, which
+  /// otherwise is all that is left (RFC 6716 appendix B).
+  init(_ payload: Span<UInt8>, at: inout Int, isDelimited: Bool) throws(WireError) {
+    let end = payload.count
+    guard at < end else { throw .truncated(needed: at + 1, have: end - at) }
+    let toc = payload[at]
+    at += 1
+    samplesPerFrame = OpusPacket.samplesPerFrame(Int(toc >> 3))
     isStereo = toc & 4 != 0
     switch toc & 3 {
     case 0:
       frameCount = 1
-      try OpusPacket.check(payload.count - 1)
+      let length = isDelimited ? try OpusPacket.frameLength(in: payload, at: &at, end: end) : end - at
+      try OpusPacket.take(1, of: length, at: &at, end: end)
     case 1:  // Two frames of equal size share the rest, so it is even (R3).
       frameCount = 2
-      guard (payload.count - 1) & 1 == 0 else { throw .badLength }
-      try OpusPacket.check((payload.count - 1) / 2)
+      guard isDelimited || (end - at) & 1 == 0 else { throw .badLength }
+      let length = isDelimited ? try OpusPacket.frameLength(in: payload, at: &at, end: end) : (end - at) / 2
+      try OpusPacket.take(2, of: length, at: &at, end: end)
     case 2:  // Two frames; the first one's length is told (R4).
       frameCount = 2
-      var at = 1
-      let first = try OpusPacket.frameLength(in: payload, at: &at, end: payload.count)
-      guard first <= payload.count - at else { throw .badLength }
-      try OpusPacket.check(payload.count - at - first)
+      let first = try OpusPacket.frameLength(in: payload, at: &at, end: end)
+      let last = isDelimited ? try OpusPacket.frameLength(in: payload, at: &at, end: end) : end - at - first
+      try OpusPacket.take(1, of: first, at: &at, end: end)
+      try OpusPacket.take(1, of: last, at: &at, end: end)
     default:
-      guard payload.count >= 2 else { throw .truncated(needed: 2, have: payload.count) }
-      frameCount = Int(payload[1] & 0x3f)
+      guard at < end else { throw .truncated(needed: at + 1, have: end) }
+      let flags = payload[at]
+      at += 1
+      frameCount = Int(flags & 0x3f)
       guard frameCount > 0, frameCount * samplesPerFrame <= 5760 else { throw .badValue }
-      try OpusPacket.checkFrames(of: payload, count: frameCount)
+      try OpusPacket.takeFrames(frameCount, flags, of: payload, at: &at, isDelimited: isDelimited)
     }
   }
+
+  /// 48 kHz samples in a frame of a packet that begins with `toc`.
+  static func samplesPerFrame(of toc: UInt8) -> Int { samplesPerFrame(Int(toc >> 3)) }
 
   private static func samplesPerFrame(_ configuration: Int) -> Int {
     switch configuration {
@@ -79,29 +94,35 @@ package struct OpusPacket: Sendable, Equatable {
     }
   }
 
-  /// Any number of frames, after padding: of equal size, or each with its length but the last (R5, R6, R7).
-  private static func checkFrames(of payload: Span<UInt8>, count: Int) throws(WireError) {
-    var at = 2
-    var end = payload.count
-    if payload[1] & 0x40 != 0 {
+  /// Any number of frames, before padding: of equal size, or each with its length but the last (R5, R6, R7).
+  private static func takeFrames(
+    _ count: Int, _ flags: UInt8, of payload: Span<UInt8>, at: inout Int, isDelimited: Bool
+  ) throws(WireError) {
+    var padding = 0
+    if flags & 0x40 != 0 {
       var length: UInt8
       repeat {
-        guard at < end else { throw .truncated(needed: at + 1, have: end) }
+        guard at < payload.count else { throw .truncated(needed: at + 1, have: payload.count) }
         length = payload[at]
         at += 1
         // 255 stands for 254 and another length byte.
-        end -= Int(length == 255 ? 254 : length)
+        padding += Int(length == 255 ? 254 : length)
       } while length == 255
-      guard at <= end else { throw .badLength }
     }
-    if payload[1] & 0x80 == 0 {
-      guard (end - at) % count == 0 else { throw .badLength }
-      return try check((end - at) / count)
+    let end = payload.count - padding
+    guard at <= end else { throw .badLength }
+    if flags & 0x80 == 0 {
+      guard isDelimited || (end - at) % count == 0 else { throw .badLength }
+      let length = isDelimited ? try frameLength(in: payload, at: &at, end: end) : (end - at) / count
+      try take(count, of: length, at: &at, end: end)
+    } else {
+      var told = 0
+      for _ in 1..<count { told += try frameLength(in: payload, at: &at, end: end) }
+      let last = isDelimited ? try frameLength(in: payload, at: &at, end: end) : end - at - told
+      guard last <= maximumFrameBytes, told + last <= end - at, last >= 0 else { throw .badLength }
+      at += told + last
     }
-    var told = 0
-    for _ in 1..<count { told += try frameLength(in: payload, at: &at, end: end) }
-    guard told <= end - at else { throw .badLength }
-    try check(end - at - told)
+    at += padding
   }
 
   /// A frame length of one or two bytes (RFC 6716 §3.2.1); it cannot exceed what a frame may have.
@@ -115,8 +136,10 @@ package struct OpusPacket: Sendable, Equatable {
     return Int(payload[at]) * 4 + first
   }
 
-  private static func check(_ frameBytes: Int) throws(WireError) {
-    guard frameBytes <= maximumFrameBytes else { throw .badLength }
+  /// Goes past frames of so many bytes each.
+  private static func take(_ count: Int, of frameBytes: Int, at: inout Int, end: Int) throws(WireError) {
+    guard (0...maximumFrameBytes).contains(frameBytes), count * frameBytes <= end - at else { throw .badLength }
+    at += count * frameBytes
   }
 }
 
@@ -130,12 +153,26 @@ package struct OpusConcealment: Sendable {
   package var duration: TimeSpan { ClockRate(48_000).span(ofTicks: samples) }
 
   /// Adds the packet's bytes to `bytes`: one frame by itself, or several of equal size (RFC 6716 §3.2.2, §3.2.5).
-  package func write(to bytes: inout [UInt8]) {
+  package func write(to bytes: inout [UInt8]) { write(toc: toc, isDelimited: false, to: &bytes) }
+
+  /// Adds such a packet of so many streams, whose packets began with `contents`. All last as long: where a stream's frames were of another
+  /// length than the first one's, its frames here are like the first one's.
+  package func write(contents: SIMD8<UInt8>, streams: Int, to bytes: inout [UInt8]) {
+    for index in 0..<streams {
+      let other = contents[index]
+      let own = OpusPacket.samplesPerFrame(of: other) == OpusPacket.samplesPerFrame(of: toc) ? other & 0xfc : toc
+      write(toc: own, isDelimited: index < streams - 1, to: &bytes)
+    }
+  }
+
+  private func write(toc: UInt8, isDelimited: Bool, to bytes: inout [UInt8]) {
     if frameCount == 1 {
       bytes.append(toc)
     } else {
       bytes.append(toc | 3)
       bytes.append(frameCount)
     }
+    // The length of each frame (RFC 6716 appendix B).
+    if isDelimited { bytes.append(0) }
   }
 }

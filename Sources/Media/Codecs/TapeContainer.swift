@@ -8,8 +8,8 @@ package enum TapeContainer: String, Sendable, Hashable, CaseIterable {
   /// Whether it can hold the codec.
   package func holds(_ codec: Codec) -> Bool {
     switch codec {
-    case .opus, .vp8, .vp9, .av1: true
-    case .h264: self == .mkv
+    case .opus, .multiopus, .vp8, .vp9, .av1: true
+    case .h264, .pcmu, .pcma, .g722, .l16: self == .mkv
     case .aac: false
     }
   }

@@ -34,6 +34,8 @@ package enum PacketDiscard: Int, Sendable, CaseIterable {
   case foreignSSRC
   /// Part of a frame of a simulcast layer that is not the one on tape.
   case otherLayer
+  /// On the track's SSRC but not of its codec: comfort noise, keys that were pressed.
+  case otherPayload
 
   /// As the control API spells it.
   package var name: String { "\(self)" }

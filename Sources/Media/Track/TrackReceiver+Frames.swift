@@ -34,7 +34,7 @@ extension TrackReceiver {
     case .restarted:
       // Whether the clock goes on, its timestamps will tell.
       dropAssembly(.incompleteFrame, clock: &clock, pool: pool)
-      statistics = ReceptionStatistics(rate: codec.clockRate)
+      statistics = ReceptionStatistics(rate: rate)
       missing.hasDropped = true
       video.missing(packets: .max / 2)
     }
@@ -59,6 +59,10 @@ extension TrackReceiver {
       video.missing(packets: 1)
       return
     }
+    guard isMedia(packet) else {
+      counters.discard(.otherPayload)
+      return
+    }
     let ticks: Int64
     if let observed = clock.observe(clockIndex, timestamp: packet.timestamp, arrival: arrival) {
       ticks = observed
@@ -73,14 +77,14 @@ extension TrackReceiver {
       video.receive(packet, datagram: datagram, ticks: ticks, at: arrival, pool: pool, into: &depacketized)
       take(clock: &clock, pool: pool)
     } else {
-      processOpus(packet, datagram: datagram, ticks: ticks, at: arrival, clock: &clock, pool: pool)
+      processSound(packet, datagram: datagram, ticks: ticks, at: arrival, clock: &clock, pool: pool)
     }
   }
 
-  private mutating func processOpus(
+  private mutating func processSound(
     _ packet: RTPPacket, datagram: Span<UInt8>, ticks: Int64, at arrival: Instant, clock: inout ParticipantClock, pool: BufferPool
   ) {
-    guard let opus = try? OpusPacket(parsing: datagram.extracting(packet.payloadStart..<packet.payloadEnd)) else {
+    guard let duration = try? sound?.format.duration(of: datagram.extracting(packet.payloadStart..<packet.payloadEnd)) else {
       counters.discard(.malformedPayload)
       counters.framesDropped += 1
       missing.hasDropped = true
@@ -89,7 +93,7 @@ extension TrackReceiver {
     var bytes = pool.take(atLeast: packet.payloadCount)
     bytes.append(copying: datagram, packet.payloadStart..<packet.payloadEnd)
     give(
-      PlacedFrame(bytes: bytes, place: 0, arrival: arrival, packets: 1, isKey: true, duration: opus.duration, size: nil),
+      PlacedFrame(bytes: bytes, place: 0, arrival: arrival, packets: 1, isKey: true, duration: duration, size: nil),
       ticks: ticks, clock: &clock, pool: pool)
   }
 
@@ -193,19 +197,15 @@ extension TrackReceiver {
     placeWaiting(clock: &clock, pool: pool)
   }
 
-  /// Puts packets without coded sound where packets are missing: a decoder conceals there, and who reads the packets on end does not come
-  /// early. What is missing for longer than `longestFill` is left open beyond that.
+  /// Puts packets without coded sound, or silence, where packets are missing: who reads the packets on end does not come early. What is
+  /// missing for longer than such a fill may be is left open beyond that.
   private mutating func fill(from start: Int64, to end: Int64, arrival: Instant, pool: BufferPool) {
-    let rate = codec.clockRate
-    let samples = min(end - start, TrackReceiver.longestFill.nanoseconds) / 1_000 * Int64(rate.hertz) / 1_000_000
-    OpusPacket.concealing(samples: samples, after: lastTOC) { packet, offset in
-      var bytes = pool.take(atLeast: 2)
-      packet.write(to: &bytes)
+    guard let sound else { return }
+    sound.fill(nanoseconds: end - start, pool: pool) { bytes, offset, duration in
       outputs.append(
         .frame(
           PlacedFrame(
-            bytes: bytes, place: start + rate.span(ofTicks: offset).nanoseconds, arrival: arrival, packets: 0, isKey: true,
-            duration: packet.duration, size: nil)))
+            bytes: bytes, place: start + offset, arrival: arrival, packets: 0, isKey: true, duration: duration, size: nil)))
     }
   }
 
@@ -223,10 +223,10 @@ extension TrackReceiver {
     frame.place = clock.place(clockIndex, ticks: ticks, end: isVideo ? nil : lastPlaceEnd)
     if let end = lastPlaceEnd, !missing.isNothing, frame.place > end + 1_000_000 {
       outputs.append(.gap(from: end, to: frame.place, packetsLost: missing.packets))
-      if codec == .opus, !missing.wasAway { fill(from: end, to: frame.place, arrival: frame.arrival, pool: pool) }
+      if sound?.canFill ?? false, !missing.wasAway { fill(from: end, to: frame.place, arrival: frame.arrival, pool: pool) }
     }
     lastPlaceEnd = frame.place + frame.duration.nanoseconds
-    if codec == .opus { lastTOC = frame.bytes.first ?? lastTOC }
+    sound?.note(frame)
     outputs.append(.frame(frame))
   }
 }

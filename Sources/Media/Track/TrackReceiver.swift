@@ -57,7 +57,9 @@ package struct TrackReceiver: Sendable {
   /// The key frame is needed for upper temporal layers alone, which a sync frame heals as well.
   var needIsUpperLayers = false
 
-  /// Payload types that share the track's numbers: forward error correction, and wrapping that was not to be opened.
+  /// Payload types that share the track's numbers: forward error correction, and wrapping that was not to be opened. Where `soundType` is
+  /// known, all others do: comfort noise (RFC 3389), keys that were pressed (RFC 4733).
+  package var soundType: PayloadType?
   package var correctionType: PayloadType?
   package var wrappingType: PayloadType?
 
@@ -85,8 +87,9 @@ package struct TrackReceiver: Sendable {
   var missing = Missing()
   /// Where the last placed frame ends on our clock; nil before the first of an SSRC.
   var lastPlaceEnd: Int64?
-  /// How the last Opus packet was coded; at first as what most senders send, full-band stereo frames of 20 ms.
-  var lastTOC: UInt8 = 0xfc
+  /// Of a track of sound.
+  var sound: SoundReader?
+  let rate: ClockRate
   /// Packets of whole frames that wait for the clock to settle, or to be taken by `popOutput`.
   package internal(set) var packetsWaiting = 0
 
@@ -109,20 +112,23 @@ package struct TrackReceiver: Sendable {
   /// What may wait for the clock: three seconds of a very fat stream.
   static let maximumUnplacedBytes = 16 << 20
   static let maximumUnplacedFrames = 4096
-  /// A longer hole in the sound is filled for so long only.
-  static let longestFill = TimeSpan.seconds(300)
 
   /// A track of `codec`, whose clock is the participant's `clockIndex`. Without an SSRC, `latch` tells it. `repair`: how long a
-  /// missing packet is waited for. `parameterSets`: H.264's NAL units that were signalled beforehand.
+  /// missing packet is waited for. `sound`: how a track of sound is coded, where it is not as its codec usually is. `parameterSets`:
+  /// H.264's NAL units that were signalled beforehand.
   package init(
-    codec: Codec, clockIndex: Int, ssrc: SSRC?, repair: RepairDeadline = RepairDeadline(repeats: false), parameterSets: [[UInt8]] = []
+    codec: Codec, clockIndex: Int, ssrc: SSRC?, repair: RepairDeadline = RepairDeadline(repeats: false), sound: SoundFormat? = nil,
+    parameterSets: [[UInt8]] = []
   ) {
     self.codec = codec
+    let format = sound ?? SoundFormat(codec: codec, channels: codec.usualChannels)
+    rate = codec.kind == .audio ? format.clockRate : codec.clockRate
+    if codec.kind == .audio { self.sound = SoundReader(format) }
     isVideo = codec.kind == .video
     self.clockIndex = clockIndex
     self.ssrc = ssrc
     self.repair = repair
-    statistics = ReceptionStatistics(rate: codec.clockRate)
+    statistics = ReceptionStatistics(rate: rate)
     jitter = JitterBuffer(deadline: repair.span)
     video = VideoDepacketizer(codec, parameterSets: parameterSets)
   }
@@ -170,7 +176,7 @@ package struct TrackReceiver: Sendable {
         noteMissing(since: overtakenSince, at: arrival)
       }
       // What it tells of the clock is known now, whenever its turn comes.
-      if !packet.isPaddingOnly { clock.glance(clockIndex, timestamp: packet.timestamp, arrival: arrival) }
+      if !packet.isPaddingOnly, isMedia(packet) { clock.glance(clockIndex, timestamp: packet.timestamp, arrival: arrival) }
     case .probation: isOfTheNumbering = false
     case .duplicate: counters.discard(.duplicate)
     case .duplicateAside:
@@ -189,6 +195,9 @@ package struct TrackReceiver: Sendable {
     isSettling = !clock.isSettled(clockIndex)
     return outputHead < outputs.count
   }
+
+  /// Whether the packet may carry what the track is made of.
+  func isMedia(_ packet: RTPPacket) -> Bool { soundType.map { $0 == packet.payloadType } ?? true }
 
   /// Takes in a packet that was sent again and restored (RFC 4588 §4), or taken `fromRedundancy`. It says nothing of the path, so no
   /// report tells of it. Answers false where its place was filled or given up already: then nothing has changed.
@@ -317,7 +326,7 @@ package struct TrackReceiver: Sendable {
 
   private mutating func beginAnew(at now: Instant, clock: inout ParticipantClock, pool: BufferPool) {
     finish(clock: &clock, pool: pool)
-    statistics = ReceptionStatistics(rate: codec.clockRate)
+    statistics = ReceptionStatistics(rate: rate)
     clock.restart(clockIndex)
     awaitKeyFrame(at: now)
   }

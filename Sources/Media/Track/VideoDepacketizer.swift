@@ -88,7 +88,7 @@ struct VideoDepacketizer: Sendable {
     case .vp9: format = .vp9
     case .h264: format = .h264
     case .av1: format = .av1
-    case .opus, .aac: format = .none
+    case .opus, .multiopus, .pcmu, .pcma, .g722, .l16, .aac: format = .none
     }
     vp8 = VP8Depacketizer()
     vp9 = VP9Depacketizer()

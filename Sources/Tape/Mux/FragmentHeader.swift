@@ -96,7 +96,7 @@ extension FragmentHeader {
       return avcName(profile: format.configuration[1], format.configuration[2], level: format.configuration[3])
     case .vp9: return VP9Configuration.codecName(format.configuration)
     case .av1: return AV1SequenceHeader.codecName(format.configuration)
-    case .vp8: return nil
+    case .vp8, .multiopus, .pcmu, .pcma, .g722, .l16: return nil
     }
   }
 }

@@ -94,7 +94,7 @@ package struct FragmentWriter: ~Copyable {
     case .av1:
       // av1C: marker and version, then what the sequence header says, and that header (AV1 in ISOBMFF §2.3.3).
       guard configuration.count > 4, configuration[0] == 0x81, canDeclare(format.size) else { throw .badFormat(track: index) }
-    case .vp8: throw .unsupported(.vp8)
+    case .vp8, .multiopus, .pcmu, .pcma, .g722, .l16: throw .unsupported(format.codec)
     }
   }
 }

@@ -19,6 +19,7 @@ enum MatroskaID {
   static let codecDelay: UInt32 = 0x56AA
   static let audio: UInt32 = 0xE1
   static let channels: UInt32 = 0x9F
+  static let samplingFrequency: UInt32 = 0xB5
   static let video: UInt32 = 0xE0
   static let pixelWidth: UInt32 = 0xB0
   static let pixelHeight: UInt32 = 0xBA

@@ -1,5 +1,6 @@
 import CLibAV
 import Codecs
+import Ground
 
 /// Owns libavformat's WebM muxer, its packet, and the sink that it writes to. Checks nothing that `WebMWriter` has checked.
 @safe struct WebMContext: ~Copyable {
@@ -131,6 +132,7 @@ extension WebMContext {
       unsafe parameters.pointee.initial_padding = Int32(OpusHead.preSkipSamples)
       unsafe av_channel_layout_default(&parameters.pointee.ch_layout, Int32(track.channels))
       try unsafe setPrivate(OpusHead.bytes(channels: UInt8(track.channels)), parameters)
+    case .multiopus, .pcmu, .pcma, .g722, .l16: try unsafe describeSound(track, index, parameters)
     case .vp8, .vp9, .h264, .av1:
       guard track.size.map(canDeclare) ?? true else { throw .badFormat(track: index) }
       unsafe parameters.pointee.codec_type = AVMEDIA_TYPE_VIDEO
@@ -140,6 +142,30 @@ extension WebMContext {
       unsafe parameters.pointee.height = Int32(placeholder.height)
     case .aac: throw .unsupported(track.codec)
     }
+  }
+
+  /// Sound that is not plain Opus. The muxer makes what the header holds of the codec's own, but for Opus.
+  private static func describeSound(
+    _ track: TrackFormat, _ index: Int, _ parameters: UnsafeMutablePointer<AVCodecParameters>
+  ) throws(MuxError) {
+    let sound = track.sound
+    guard sound.codec.channelCounts.contains(sound.channels), sound.codec.clockRates.contains(sound.clockRate.hertz) else {
+      throw .badFormat(track: index)
+    }
+    unsafe parameters.pointee.codec_type = AVMEDIA_TYPE_AUDIO
+    unsafe parameters.pointee.sample_rate = Int32(sound.samplingRate)
+    unsafe av_channel_layout_default(&parameters.pointee.ch_layout, Int32(sound.channels))
+    unsafe parameters.pointee.codec_id = sound.codec.libraryID
+    if sound.codec == .g722 {
+      unsafe parameters.pointee.bits_per_coded_sample = 4
+      unsafe parameters.pointee.bit_rate = 64_000
+    }
+    if let streams = sound.streams {
+      guard streams.channels == sound.channels else { throw .badFormat(track: index) }
+      unsafe parameters.pointee.initial_padding = Int32(OpusHead.preSkipSamples)
+      try unsafe setPrivate(OpusHead.bytes(streams), parameters)
+    }
+    if let bytes = sound.bytesPerTick { unsafe parameters.pointee.block_align = Int32(bytes) }
   }
 
   /// What the header is to hold of the codec's own (CodecPrivate).

@@ -1,4 +1,5 @@
 import Codecs
+import Ground
 
 /// What stands before the first cluster of a WebM file as our muxer lays it out, and where in the file it stands.
 struct WebMHeader {
@@ -10,6 +11,9 @@ struct WebMHeader {
     /// What a block's timestamp runs ahead of its media time, in milliseconds (RFC 9559 §5.1.4.1.25, CodecDelay).
     var delayMilliseconds: Int64
     var channels = 0
+    /// Sound only: what its frames' lengths are counted by, and `multiopus`' streams.
+    var clockRate = ClockRate(48_000)
+    var streams: OpusStreams?
     var size = PictureSize(width: 0, height: 0)
     /// Where the picture's size stands in the file; nil where it does not take two bytes a side.
     var widthOffset: Int?
@@ -116,6 +120,7 @@ struct WebMHeader {
   private static func track(_ bytes: [UInt8], _ payload: Range<Int>, at offset: Int) throws(WebMRecoveryError) -> Track {
     var track = Track(offset: offset, number: 0, codec: .opus, delayMilliseconds: 0)
     var codec: Codec?
+    var frequency = 0.0
     for (field, value) in MatroskaChildren(bytes, in: payload) {
       switch field.id {
       case MatroskaID.trackNumber: track.number = bytes.matroskaUnsigned(value) ?? 0
@@ -126,8 +131,9 @@ struct WebMHeader {
         guard delay < 1_000_000_000 else { throw .foreignLayout }
         track.delayMilliseconds = (delay + 500_000) / 1_000_000
       case MatroskaID.audio:
-        for (inner, number) in MatroskaChildren(bytes, in: value) where inner.id == MatroskaID.channels {
-          track.channels = Int(clamping: bytes.matroskaUnsigned(number) ?? 0)
+        for (inner, number) in MatroskaChildren(bytes, in: value) {
+          if inner.id == MatroskaID.channels { track.channels = Int(clamping: bytes.matroskaUnsigned(number) ?? 0) }
+          if inner.id == MatroskaID.samplingFrequency { frequency = bytes.matroskaFloat(number) ?? 0 }
         }
       case MatroskaID.video:
         for (inner, number) in MatroskaChildren(bytes, in: value) {
@@ -142,6 +148,11 @@ struct WebMHeader {
     // A block names its track in one byte here, as for every track number below 127.
     guard let codec, (1..<127).contains(track.number) else { throw .foreignLayout }
     track.codec = codec
+    if codec.kind == .audio {
+      // No header of a sound codec's own is nearly as long.
+      let own = track.privateSpace.map { MatroskaChildren(bytes, in: $0).first { _ in true }?.payload ?? $0 } ?? 0..<0
+      try track.settleSound(Array(bytes[own].prefix(64)), frequency: frequency)
+    }
     if unknownConfiguration(codec) == nil { track.privateSpace = nil }
     return track
   }
@@ -152,7 +163,7 @@ struct WebMHeader {
     switch codec {
     case .h264: [1, 66, 0xc0, 31, 0xff, 0xe0, 0] + [UInt8](repeating: 0, count: 505)
     case .av1: [0x81, 0, 0x0c, 0] + [UInt8](repeating: 0, count: 252)
-    case .opus, .vp8, .vp9, .aac: nil
+    case .opus, .multiopus, .pcmu, .pcma, .g722, .l16, .vp8, .vp9, .aac: nil
     }
   }
 
@@ -184,7 +195,9 @@ extension Codec {
   /// The codec's name in Matroska; empty for a codec that is never put there.
   var matroskaName: String {
     switch self {
-    case .opus: "A_OPUS"
+    case .opus, .multiopus: "A_OPUS"
+    case .pcmu, .pcma, .g722: "A_MS/ACM"
+    case .l16: "A_PCM/INT/BIG"
     case .vp8: "V_VP8"
     case .vp9: "V_VP9"
     case .h264: "V_MPEG4/ISO/AVC"

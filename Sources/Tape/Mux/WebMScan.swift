@@ -140,10 +140,14 @@ struct WebMScan {
       let track = header.tracks[block.track]
       var duration: Int64 = 0
       switch track.codec {
-      case .opus:
+      case .pcmu, .pcma, .g722, .l16:
+        let bytes = Int64(track.sound.bytesPerTick ?? 1)
+        if isCut, block.payload.count % Int(bytes) != 0 { return end }
+        duration = MediaTime(nanoseconds: track.sound.clockRate.span(ofTicks: Int64(block.payload.count) / bytes).nanoseconds).milliseconds
+      case .opus, .multiopus:
         let held = try window.hold(block.payload.lowerBound, Int(min(Int64(block.payload.count), WebMScan.longestSound)))
-        if let packet = try? OpusPacket(parsing: window.bytes.span.extracting(held)) {
-          duration = MediaTime(nanoseconds: packet.duration.nanoseconds).milliseconds
+        if let span = try? track.sound.duration(of: window.bytes.span.extracting(held)) {
+          duration = MediaTime(nanoseconds: span.nanoseconds).milliseconds
         } else if isCut {
           return end
         }

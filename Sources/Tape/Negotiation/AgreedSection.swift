@@ -60,6 +60,8 @@ package struct AgreedCodec: Sendable, Hashable {
   package var red: PayloadType? = nil
   package var prefersRED = false
   package var channels: Int
+  /// What its timestamps count by.
+  package var clockRate: ClockRate
   /// The sender's `a=fmtp` parameters, where it has any.
   package var parameters: String?
   package var feedback: FeedbackKinds

@@ -69,17 +69,29 @@ extension Negotiator {
     if codec == .h264, let mode = parameters.first(where: { $0.format == format })?["packetization-mode"], mode != "0", mode != "1" {
       return nil
     }
-    guard let map = maps.first(where: { "\($0.payloadType)" == format }), Codec(name: map.encoding) == codec,
-      map.clockRate == UInt32(codec.clockRate.hertz)
+    guard let map = maps.first(where: { "\($0.payloadType)" == format }) ?? staticMap(format), Codec(name: map.encoding) == codec,
+      codec.clockRates.contains(map.clockRate)
     else { return nil }
+    let channels = map.channels ?? 1
+    let told = parameters.first { $0.format == format }?.text
+    // More channels of Opus than two are mixed by its decoder; other sound cannot be read as what it is not.
+    guard codec == .opus || codec.kind == .video || codec.channelCounts.contains(channels) else { return nil }
+    if codec == .multiopus, (try? OpusStreams(parameters: told ?? "", channels: channels)) == nil { return nil }
     let rtx = maps.first { other in
       other.encoding.lowercased() == "rtx" && parameters.first { $0.format == "\(other.payloadType)" }?["apt"] == format
     }
     var agreed = AgreedCodec(
-      codec: codec, payloadType: map.payloadType, rtx: rtx?.payloadType, channels: map.channels ?? 1,
-      parameters: parameters.first { $0.format == format }?.text, feedback: Negotiator.feedback(media, format))
+      codec: codec, payloadType: map.payloadType, rtx: rtx?.payloadType, channels: channels, clockRate: ClockRate(map.clockRate),
+      parameters: told, feedback: Negotiator.feedback(media, format))
     if codec.kind == .audio { agreeRedundancy(media, format, &agreed) }
     return agreed
+  }
+
+  /// What a format means that has no `a=rtpmap` (RFC 3551 §6).
+  private static func staticMap(_ format: String) -> RTPMap? {
+    guard let type = UInt8(format), type < 96, let sound = SoundFormat(staticType: PayloadType(type)) else { return nil }
+    return RTPMap(
+      payloadType: PayloadType(type), encoding: sound.codec.rawValue, clockRate: sound.clockRate.hertz, channels: sound.channels)
   }
 
   /// Redundancy is received where all its blocks are of the format that is (RFC 2198 §5), in the sender's order of preference. Around
@@ -87,7 +99,7 @@ extension Negotiator {
   private static func agreeRedundancy(_ media: MediaDescription, _ format: String, _ codec: inout AgreedCodec) {
     for (place, other) in media.formats.enumerated() {
       guard let map = media.attributes.rtpMaps.first(where: { "\($0.payloadType)" == other }), map.encoding.lowercased() == "red",
-        map.clockRate == UInt32(codec.codec.clockRate.hertz), map.channels ?? 1 == codec.channels
+        map.clockRate == codec.clockRate.hertz, map.channels ?? 1 == codec.channels
       else { continue }
       let blocks = media.attributes.formatParameters.first { $0.format == other }?.text.split(separator: "/")
       guard let blocks, blocks.count > 1, blocks.allSatisfy({ $0 == format }) else { continue }

@@ -75,8 +75,8 @@ extension Negotiator {
     media.attributes.append(
       .rtpMap(
         RTPMap(
-          payloadType: type, encoding: codec.codec.rawValue, clockRate: UInt32(codec.codec.clockRate.hertz),
-          channels: codec.codec.kind == .audio ? codec.channels : nil)))
+          payloadType: type, encoding: codec.codec.rawValue, clockRate: codec.clockRate.hertz,
+          channels: codec.shownChannels)))
     if let parameters = codec.parameters {
       media.attributes.append(.formatParameters(FormatParameters(format: type.description, text: parameters)))
     }
@@ -90,18 +90,20 @@ extension Negotiator {
       media.attributes.append(
         .rtpMap(
           RTPMap(
-            payloadType: red, encoding: "red", clockRate: UInt32(codec.codec.clockRate.hertz),
-            channels: codec.codec.kind == .audio ? codec.channels : nil)))
+            payloadType: red, encoding: "red", clockRate: codec.clockRate.hertz,
+            channels: codec.shownChannels)))
       media.attributes.append(.formatParameters(FormatParameters(format: red.description, text: "\(type)/\(type)")))
     }
     guard let rtx = codec.rtx else { return }
     media.attributes.append(
-      .rtpMap(RTPMap(payloadType: rtx, encoding: "rtx", clockRate: UInt32(codec.codec.clockRate.hertz))))
+      .rtpMap(RTPMap(payloadType: rtx, encoding: "rtx", clockRate: codec.clockRate.hertz)))
     media.attributes.append(.formatParameters(FormatParameters(format: rtx.description, text: "apt=\(type)")))
   }
 }
 
 extension AgreedCodec {
+  /// One channel goes without saying (RFC 8866 §6.6), but for Opus, where it is said all the same.
+  fileprivate var shownChannels: Int? { codec.kind == .audio && (channels > 1 || codec == .opus) ? channels : nil }
   /// Its payload types, preferred first.
   fileprivate var formats: [PayloadType] {
     let wrapped = red.map { [$0] } ?? []

@@ -160,13 +160,15 @@ package struct Negotiator: Sendable {
     configuration.codecs.filter { $0.kind == kind }.prefix(7).enumerated().map { index, codec in
       switch kind {
       case .audio:
-        let isOpus = codec == .opus
+        let sound = SoundFormat(codec: codec, channels: codec == .l16 ? 2 : codec.usualChannels)
         return AgreedCodec(
-          codec: codec, payloadType: PayloadType(UInt8(111 + index)), rtx: nil, channels: isOpus ? 2 : 1,
-          parameters: isOpus ? "minptime=10;useinbandfec=1" : nil, feedback: [.transportCC])
+          codec: codec, payloadType: sound.staticType ?? PayloadType(UInt8(111 + index)), rtx: nil, channels: sound.channels,
+          clockRate: sound.clockRate, parameters: codec == .opus ? "minptime=10;useinbandfec=1" : sound.streams?.parameters,
+          feedback: [.transportCC])
       case .video:
         return AgreedCodec(
           codec: codec, payloadType: PayloadType(UInt8(96 + 2 * index)), rtx: PayloadType(UInt8(97 + 2 * index)), channels: 1,
+          clockRate: codec.clockRate,
           parameters: codec == .h264 ? "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f" : nil,
           feedback: [.nack, .pli, .fir, .transportCC])
       }

@@ -71,10 +71,13 @@ package final class ParticipantHLS {
   package func open(_ formats: [TrackFormat]) {
     guard failure == nil, !isFinished else { return }
     let video = output.video == .off ? nil : formats.firstIndex { $0.codec.kind == .video }
-    let audio = formats.firstIndex { $0.codec == .opus }
+    let audio = formats.firstIndex { $0.codec.kind == .audio }
     let chosen = [video, audio].compactMap { $0 }
     laneOfTrack = formats.indices.map { chosen.firstIndex(of: $0) }
-    let next = chosen.map { TrackFormat(codec: formats[$0].codec, channels: formats[$0].channels) }
+    let next = chosen.map { index in
+      let format = formats[index]
+      return format.codec.kind == .audio ? TrackFormat(sound: format.sound) : TrackFormat(codec: format.codec, channels: format.channels)
+    }
     mustRestart = next != lanes
     lanes = next
     if transcoder == nil, packager.segmentCount == 0, let video {

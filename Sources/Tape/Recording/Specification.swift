@@ -111,6 +111,8 @@ package struct TrackSpecification: Sendable {
   package var ssrc: SSRC?
   package var clockRate: ClockRate
   package var channels: Int
+  /// `multiopus` only.
+  package var streams: OpusStreams?
   /// H.264 only: NAL units of parameter sets that the sender signalled (sprop-parameter-sets, RFC 6184 §8.1).
   package var parameterSets: [[UInt8]] = []
   /// Declared retransmission stream (RFC 4588): its packets make no track.
@@ -132,6 +134,9 @@ package struct TrackSpecification: Sendable {
     guard type != payloadType else { return true }
     return red.map { type == $0.payloadType || type == $0.ulpfec } ?? false
   }
+  /// Whether packets of that type on the track's SSRC use up its numbers. Among sound there is also what is no sound: comfort noise
+  /// (RFC 3389), keys that were pressed (RFC 4733).
+  package func numbers(_ type: PayloadType) -> Bool { carries(type) || (kind == .audio && !repairs(type)) }
   /// Whether packets of that type repeat the track's.
   package func repairs(_ type: PayloadType) -> Bool { rtx?.payloadType == type || (red?.rtx).map { $0 == type } ?? false }
 
@@ -142,6 +147,17 @@ package struct TrackSpecification: Sendable {
     self.ssrc = ssrc
     self.clockRate = codec.clockRate
     self.channels = channels
+    streams = codec == .multiopus ? OpusStreams(channels: channels) : nil
+  }
+
+  /// How a track of sound is coded.
+  package var sound: SoundFormat {
+    get { SoundFormat(codec: codec, clockRate: clockRate, channels: channels, streams: streams) }
+    set {
+      clockRate = newValue.clockRate
+      channels = newValue.channels
+      streams = newValue.streams
+    }
   }
 }
 

@@ -143,7 +143,7 @@ extension Take {
   ) -> Int? {
     if leg.webrtc != nil { return sessionTrack(for: packet, datagram, source, leg, at: arrival) }
     for number in leg.tracks where tracks[number].receiver.ssrc == packet.ssrc {
-      guard tracks[number].specification.carries(packet.payloadType) else {
+      guard tracks[number].specification.numbers(packet.payloadType) else {
         // One SSRC for packets and their repetitions (RFC 4588 §5.2 forbids it, and it is sent all the same).
         if tracks[number].specification.repairs(packet.payloadType) {
           repair(packet, datagram, number, source, at: arrival)

@@ -12,6 +12,7 @@ extension Take {
   func expectWrapping(_ number: Int) {
     tracks[number].receiver.wrappingType = tracks[number].specification.red?.payloadType
     tracks[number].receiver.correctionType = tracks[number].specification.red?.ulpfec
+    if tracks[number].specification.kind == .audio { tracks[number].receiver.soundType = tracks[number].specification.payloadType }
   }
 
   /// Takes in a packet with redundancy (RFC 2198): first what its redundant blocks repeat of missing sound, so that nothing has to wait,

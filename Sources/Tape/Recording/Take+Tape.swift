@@ -92,9 +92,11 @@ extension Take {
     for number in participants[participant].tracks { tracks[number].fileTrack = nil }
     for (index, number) in ordered.enumerated() {
       tracks[number].fileTrack = index
-      formats.append(
-        TrackFormat(
-          codec: tracks[number].specification.codec, channels: tracks[number].specification.channels, size: tracks[number].receiver.size))
+      var format =
+        tracks[number].specification.kind == .audio
+        ? TrackFormat(sound: tracks[number].specification.sound) : TrackFormat(codec: tracks[number].specification.codec, channels: 1)
+      format.size = tracks[number].receiver.size
+      formats.append(format)
     }
     participants[participant].isOpen = true
     participants[participant].openedParts += 1

@@ -143,7 +143,7 @@ extension Take {
       }
       return nil
     }
-    guard tracks[number].specification.carries(packet.payloadType) else {
+    guard tracks[number].specification.numbers(packet.payloadType) else {
       source.count(.unknownPayloadType)
       return nil
     }

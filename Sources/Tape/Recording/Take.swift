@@ -133,7 +133,8 @@ package final class Take {
         id: id, specification: specification, participant: participant, source: source, leg: leg, lane: lane,
         receiver: TrackReceiver(
           codec: specification.codec, clockIndex: clock, ssrc: specification.ssrc,
-          repair: RepairDeadline(repeats: specification.repeatsPackets), parameterSets: specification.parameterSets),
+          repair: RepairDeadline(repeats: specification.repeatsPackets),
+          sound: specification.kind == .audio ? specification.sound : nil, parameterSets: specification.parameterSets),
         declaredSSRC: specification.ssrc != nil))
     expectWrapping(number)
     if specification.repeatsPackets {

@@ -1,10 +1,10 @@
 package import Codecs
 package import Ground
 
-/// Makes AAC of Opus: one frame of 1024 samples after the other, on multiples of 1024 samples of the timeline, whatever comes in.
+/// Makes AAC of a track's sound: one frame of 1024 samples after the other, on multiples of 1024 samples of the timeline, whatever comes in.
 ///
 /// The decoded sound of a packet with time T starts at T, as in ffmpeg's decoding of the WebM with the same packets. Where no packet is
-/// there is silence (short losses are concealed).
+/// there is silence (short losses of Opus are concealed). More than two channels are mixed into two, which every player plays.
 package struct AudioTranscoder: ~Copyable {
   /// A new decoder's first 6.5 ms are its delay (pre-skip, RFC 7845 §4.2) and no sound; players leave them out.
   private static let decoderDelay = 312
@@ -12,24 +12,38 @@ package struct AudioTranscoder: ~Copyable {
   private static let concealableSamples = 2880
 
   package private(set) var counters = AudioTranscodeCounters()
-  private var decoder: OpusDecoder
+  private let sound: SoundFormat
+  /// One of the two is there: what is plain Opus, and what is anything else.
+  private var opus: OpusDecoder?
+  private var other: SoundDecoder?
   private var encoder: AACEncoder
   private var line: SoundLine
   private var undelivered = Outbox<EncodedFrame>()
-  private var unheard = AudioTranscoder.decoderDelay
+  private var unheard: Int
   /// The sample at which the next frame put out begins.
   private var next: Int64
   private var isFinished = false
   private var pcm: [Float] = []
   private var block: [Float] = []
 
-  /// `channels`: 1 or 2. Throws `cannotOpen`.
+  /// Of Opus. `channels`: 1 or 2. Throws `cannotOpen`.
   package init(channels: Int, start: MediaTime = .zero) throws(TranscodeError) {
+    try self.init(SoundFormat(codec: .opus, channels: channels), start: start)
+  }
+
+  /// Throws `cannotOpen`, `outOfMemory`.
+  package init(_ sound: SoundFormat, start: MediaTime = .zero) throws(TranscodeError) {
+    let channels = min(max(sound.channels, 1), 2)
     let frame = Int64(AACEncoder.frameSamples)
     let first = SampleTime.index(start) / frame * frame
-    let decoder = try OpusDecoder(channels: channels)
+    let isOpus = sound.codec == .opus
+    let opus = isOpus ? try OpusDecoder(channels: channels) : nil
+    let other = isOpus ? nil : try SoundDecoder(sound, channels: channels)
     let encoder = try AACEncoder(channels: channels)
-    self.decoder = decoder
+    self.sound = sound
+    self.opus = opus
+    self.other = other
+    unheard = isOpus || sound.codec == .multiopus ? AudioTranscoder.decoderDelay : 0
     self.encoder = encoder
     line = SoundLine(channels: channels, start: first)
     next = first
@@ -40,36 +54,41 @@ package struct AudioTranscoder: ~Copyable {
   /// The earliest time that a frame not yet made can have.
   package var horizon: MediaTime { SampleTime.time(next) }
 
-  /// Takes one Opus packet. Packets come in the order of their times. A packet that cannot be decoded is counted, and a hole. Throws
+  /// Takes one packet. Packets come in the order of their times. A packet that cannot be decoded is counted, and a hole. Throws
   /// `cannotEncode`.
   package mutating func receive(_ frame: EncodedFrame) throws(TranscodeError) {
     guard !isFinished else { return }
     counters.received += 1
     let samples: Int
     do {
-      samples = try OpusPacket(parsing: frame.bytes.span).samples
+      samples = Int(try sound.ticks(of: frame.bytes.span) * 48_000 / Int64(sound.clockRate.hertz))
     } catch {
       counters.undecodable += 1
       return
     }
     var stretch = 0
     var skipped = 0
-    switch line.place(start: SampleTime.index(frame.time), samples: samples) {
+    let held = other?.heldSamples ?? 0
+    switch line.place(start: SampleTime.index(frame.time) - Int64(held), samples: samples) {
     case .follows(let by): stretch = by
-    case .hole(let missing): try fill(missing, before: frame.bytes)
-    case .overlap(let passed): skipped = min(passed, samples)
+    case .hole(let missing): try fill(missing, held: held, before: frame.bytes)
+    case .overlap(let passed): skipped = passed
     }
     do {
-      try decoder.decode(frame.bytes, samples: samples, into: &pcm)
+      try opus?.decode(frame.bytes, samples: samples, into: &pcm)
+      try other?.decode(frame.bytes, into: &pcm)
     } catch {
       counters.undecodable += 1
       return
     }
-    for index in 0..<min(unheard, samples) * line.channels { pcm[index] = 0 }
-    unheard -= min(unheard, samples)
+    let made = pcm.count / line.channels
+    guard made > 0 else { return }
+    skipped = min(skipped, made)
+    for index in 0..<min(unheard, made) * line.channels { pcm[index] = 0 }
+    unheard -= min(unheard, made)
     line.append(pcm, skipping: skipped, stretch: stretch)
     counters.trimmedSamples += skipped
-    if skipped == samples { counters.late += 1 }
+    if skipped == made { counters.late += 1 }
     counters.insertedSamples += max(stretch, 0)
     counters.removedSamples += max(-stretch, 0)
     try encodeBlocks()
@@ -98,10 +117,15 @@ package struct AudioTranscoder: ~Copyable {
   /// The next frame, as one of track 0; nil when there is none yet.
   package mutating func poll() -> EncodedFrame? { undelivered.take() }
 
-  private mutating func fill(_ missing: Int, before packet: [UInt8]) throws(TranscodeError) {
+  /// `held`: what the decoder would have brought of the sound before the hole, had any come.
+  private mutating func fill(_ missing: Int, held: Int, before packet: [UInt8]) throws(TranscodeError) {
+    guard opus != nil else {
+      other?.forget()
+      return try silence(until: line.end + Int64(missing + held))
+    }
     let granules = (missing + OpusDecoder.granuleSamples / 2) / OpusDecoder.granuleSamples
     if !line.isSilent, missing <= Self.concealableSamples,
-      (try? decoder.conceal(granules: granules, before: packet, into: &pcm)) != nil
+      (try? opus?.conceal(granules: granules, before: packet, into: &pcm)) != nil
     {
       // To the nearest 2.5 ms: the line absorbs the rest like any small disagreement.
       line.append(pcm)

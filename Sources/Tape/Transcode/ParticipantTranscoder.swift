@@ -44,7 +44,7 @@ package final class ParticipantTranscoder {
   /// `tracks`: the formats that the tape was opened with, the participant's declared tracks; frames name them by index. Throws `cannotOpen`.
   package init(tracks: [TrackFormat], settings: TranscodeSettings) throws(TranscodeError) {
     videoTrack = settings.video == nil ? nil : tracks.firstIndex { $0.codec.kind == .video }
-    audioTrack = tracks.firstIndex { $0.codec == .opus }
+    audioTrack = tracks.firstIndex { $0.codec.kind == .audio }
     var codecs: [Codec] = []
     if let videoTrack {
       let lane = try VideoLane(tracks[videoTrack].codec, settings: settings)
@@ -52,14 +52,14 @@ package final class ParticipantTranscoder {
       video = lane
     }
     if let audioTrack {
-      let channels = min(max(tracks[audioTrack].channels, 1), 2)
-      switch settings.audio {
-      case .aac:
-        aac = try AudioTranscoder(channels: channels, start: settings.start)
-        codecs.append(.aac)
-      case .opus:
-        opus = OpusRelay(channels: channels, start: settings.start)
+      let sound = tracks[audioTrack].sound
+      // Only what players take in MP4 is passed on.
+      if settings.audio == .opus, sound.codec == .opus {
+        opus = OpusRelay(channels: min(max(sound.channels, 1), 2), start: settings.start)
         codecs.append(.opus)
+      } else {
+        aac = try AudioTranscoder(sound, start: settings.start)
+        codecs.append(.aac)
       }
     }
     self.codecs = codecs

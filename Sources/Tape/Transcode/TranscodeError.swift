@@ -2,7 +2,7 @@
 package enum TranscodeError: Error, Hashable, Sendable {
   /// The part that failed.
   package enum Part: String, Hashable, Sendable {
-    case vp8Decoder, opusDecoder, scaler, h264Encoder, aacEncoder
+    case vp8Decoder, opusDecoder, soundDecoder, resampler, scaler, h264Encoder, aacEncoder
   }
   /// The library was built without the codec, or refused its settings; `code` is its own.
   case cannotOpen(Part, code: Int32)

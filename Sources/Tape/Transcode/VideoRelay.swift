@@ -113,7 +113,7 @@ package struct VideoRelay: ~Copyable {
       size = size ?? header?.size
       header?.size = size
       configuration = header.flatMap { VP9Configuration($0)?.bytes }
-    case .opus, .vp8, .aac: return nil
+    case .opus, .multiopus, .pcmu, .pcma, .g722, .l16, .vp8, .aac: return nil
     }
     guard let size, let configuration else { return nil }
     return TrackFormat(codec: codec, size: size, configuration: configuration)

@@ -43,7 +43,12 @@ enum TrackSyntax {
   ]
 
   /// A codec that is not here is sent without its kind: the daemon knows whether it takes it.
-  private static let kinds = ["opus": "audio", "vp8": "video", "vp9": "video", "h264": "video", "av1": "video"]
+  private static let kinds = [
+    "opus": "audio", "pcmu": "audio", "pcma": "audio", "g722": "audio", "l16": "audio", "vp8": "video", "vp9": "video", "h264": "video",
+    "av1": "video",
+  ]
+  /// Those that payload types are fixed for (RFC 3551 §6): the daemon knows which.
+  private static let staticCodecs: Set<String> = ["pcmu", "pcma", "g722", "l16"]
 
   private static func track(_ pairs: [String: String], flag: String, text: String) throws(CommandFailure) -> JSONValue {
     func number(_ name: String, _ range: ClosedRange<Int>) throws(CommandFailure) -> JSONValue? {
@@ -54,10 +59,12 @@ enum TrackSyntax {
       return JSONValue(n)
     }
     guard let codec = pairs["codec"], !codec.isEmpty else { throw .usage("--\(flag): '\(text)' has no codec") }
-    guard let payloadType = try number("pt", 0...127) else { throw .usage("--\(flag): '\(text)' has no pt") }
+    let payloadType = try number("pt", 0...127)
+    if payloadType == nil, !staticCodecs.contains(codec.lowercased()) { throw .usage("--\(flag): '\(text)' has no pt") }
     var fields = [JSONField("participant", JSONValue(pairs["participant"]))]
     if let kind = pairs["kind"] ?? kinds[codec.lowercased()] { fields.append(JSONField("kind", .string(kind))) }
-    fields += [JSONField("codec", .string(codec)), JSONField("payloadType", payloadType)]
+    fields.append(JSONField("codec", .string(codec)))
+    if let payloadType { fields.append(JSONField("payloadType", payloadType)) }
     let ssrc = 0...0xffff_ffff
     let numbers = [
       ("ssrc", "ssrc", ssrc), ("clock-rate", "clockRate", 1...0xffff_ffff), ("channels", "channels", 1...255), ("port", "port", 1...65_535),

@@ -2,7 +2,8 @@
 """Sends test pictures and a tone with aiortc, and tells what it sent.
 
     DECK_TOKEN=... publish.py whip URL SECONDS        publishes by WHIP
-    DECK_TOKEN=... publish.py answer API ROOM SECONDS  has the deck offer, by its control API, and answers
+    DECK_TOKEN=... publish.py answer API ROOM SECONDS [CODEC,CODEC]
+        has the deck offer, by its control API, these codecs where they are named, and answers
 
 The report is the last line of standard output: one JSON object. aiortc asks its tracks for media once it is connected, so that all that
 they made was sent.
@@ -121,8 +122,10 @@ class Peer:
         await self.send(float(seconds))
         self.report["deleted"] = (await self.ask("DELETE", urllib.parse.urljoin(url, headers["Location"])))[0]
 
-    async def answer(self, api, room, seconds):
+    async def answer(self, api, room, seconds, codecs=None):
         wish = {"room": room, "source": {"type": "webrtc", "makeOffer": {}, "participant": "ada"}, "outputs": {"hls": None}}
+        if codecs:
+            wish["source"]["codecs"] = codecs.split(",")
         status, _, started = await self.ask("POST", f"{api}/v1/recordings", json.dumps(wish), "application/json")
         self.report["posted"] = status
         recording = json.loads(started)
