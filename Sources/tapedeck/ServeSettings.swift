@@ -54,6 +54,7 @@ struct ServeSettings {
     }
     if let value = parsed.text("announce-ip") { recorder.announceIP = value }
     if let value = parsed.integer("max-recordings") { recorder.maxRecordings = value }
+    if let value = parsed.seconds("degraded-after") { recorder.degradedAfterSeconds = value }
     if let value = parsed.integer("threads") { recorder.threads = value }
     if let level = parsed.text("log-level").flatMap({ LogLevel(name: $0) }) { logLevel = level }
     if let format = parsed.text("log-format").flatMap({ Logger.Format(rawValue: $0) }) { logFormat = format }
@@ -62,6 +63,7 @@ struct ServeSettings {
   private static let fields = [
     "control", "controlGroup", "root", "portRange", "listenIp", "announceIp", "maxRecordings", "threads", "logLevel", "logFormat",
     "listen", "listenInsecure", "tokens", "cors", "whip", "whep", "webrtcPort", "webrtcListen", "webrtcCodecs",
+    "degradedAfterSeconds",
   ]
 
   /// How the control API is served.
@@ -192,6 +194,10 @@ struct ServeSettings {
       let most: Int64 = field.name == "threads" ? 1_024 : 1_000_000
       guard let number = field.value.integerValue, number >= 1, number <= most else { throw wrong("a whole number from 1 to \(most)") }
       if field.name == "threads" { recorder.threads = Int(number) } else { recorder.maxRecordings = Int(number) }
+      return
+    case "degradedAfterSeconds":
+      guard let number = field.value.doubleValue, (0...604_800).contains(number) else { throw wrong("a number of seconds (0 to 604800)") }
+      recorder.degradedAfterSeconds = number
       return
     case "listenInsecure":
       guard let value = field.value.boolValue else { throw wrong("true or false") }

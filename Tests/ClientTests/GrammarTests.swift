@@ -181,7 +181,7 @@ private func refusal(_ line: String, _ environment: [String: String] = [:]) -> S
     #expect(
       Set(serve.flags.map(\.long)) == [
         "control", "root", "config", "port-range", "listen-ip", "announce-ip", "control-group", "max-recordings", "threads", "log-level",
-        "log-format", "listen", "tokens-file", "listen-insecure", "webrtc-port", "webrtc-listen", "webrtc-codecs",
+        "log-format", "listen", "tokens-file", "listen-insecure", "webrtc-port", "webrtc-listen", "webrtc-codecs", "degraded-after",
       ])
   }
 

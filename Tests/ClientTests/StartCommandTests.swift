@@ -33,11 +33,11 @@ import Testing
     (
       [
         "-r", "r", "-p", "ada=Ada L.", "-a", "111:0xff", "--no-hls", "--max-duration", "2h", "--max-bytes", "2GB", "--idle-timeout", "60",
-        "--departure-timeout", "5",
+        "--departure-timeout", "5", "--degraded-after", "20s",
       ],
       #"{"room":"r","source":{"type":"rtp","tracks":[{"participant":"ada","kind":"audio","codec":"opus","payloadType":111,"ssrc":255}]},"#
         + #""participants":[{"id":"ada","name":"Ada L."}],"outputs":{"file":{"container":"webm"},"hls":null},"#
-        + #""limits":{"maxDurationSeconds":7200,"idleTimeoutSeconds":60,"departureTimeoutSeconds":5,"maxBytes":2000000000}}"#
+        + #""limits":{"maxDurationSeconds":7200,"idleTimeoutSeconds":60,"departureTimeoutSeconds":5,"degradedAfterSeconds":20,"maxBytes":2000000000}}"#
     ),
     (
       [

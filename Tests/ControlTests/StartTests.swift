@@ -32,7 +32,7 @@ private func key(_ bytes: Int) -> String { String(repeating: "AAAA", count: byte
         "participants": [{"id": "ada", "name": "Ada L.", "userId": "user-7", "role": "host"}],
         "outputs": { "file": {"container": "webm"},
                      "hls":  {"segmentSeconds": 6, "video": "h264", "audio": "opus", "quality": "high"} },
-        "limits": {"maxDurationSeconds": 7200, "idleTimeoutSeconds": 60.5, "departureTimeoutSeconds": 2.5, "maxBytes": 0} }
+        "limits": {"maxDurationSeconds": 7200, "idleTimeoutSeconds": 60.5, "departureTimeoutSeconds": 2.5, "degradedAfterSeconds": 4.5, "maxBytes": 0} }
       """#
     let got = try RecordingSpecification(json: JSONValue(parsing: Array(text.utf8)))
     #expect(got.room == "algebra-101")
@@ -58,7 +58,7 @@ private func key(_ bytes: Int) -> String { String(repeating: "AAAA", count: byte
     #expect(got.outputs.hls?.segmentSeconds == 6)
     #expect(got.outputs.hls?.audio == .opus && got.outputs.hls?.video == .h264 && got.outputs.hls?.quality == .high)
     #expect(got.limits.maxDurationSeconds == 7200 && got.limits.idleTimeoutSeconds == 60.5 && got.limits.maxBytes == nil)
-    #expect(got.limits.departureTimeoutSeconds == 2.5)
+    #expect(got.limits.departureTimeoutSeconds == 2.5 && got.limits.degradedAfterSeconds == 4.5)
   }
 
   @Test func redundancyIsRead() throws {

@@ -57,6 +57,7 @@ extension FuzzTarget {
       for limit in [asked.limits.maxDurationSeconds, asked.limits.idleTimeoutSeconds, asked.limits.departureTimeoutSeconds] {
         require(limit.map { $0 > 0 && $0 <= 604_800 } ?? true, "a limit in range")
       }
+      require(asked.limits.degradedAfterSeconds.map { (0...604_800).contains($0) } ?? true, "a limit in range")
       require(asked.limits.maxBytes.map { $0 > 0 } ?? true, "a limit in range")
       require(asked.outputs.hls.map { (1...30).contains($0.segmentSeconds) } ?? true, "segment length in range")
       let key = asked.source.srtp?.key.exposed ?? []

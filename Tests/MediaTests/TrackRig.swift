@@ -110,7 +110,7 @@ struct TrackRig {
         if let last = everything.last, frame.place < last.place + 1_000_000 { faults.append("\(frame.place) after \(last.place)") }
         everything.append(frame)
         if frame.packets > 0 { frames.append(frame) }
-      case .gap(let from, let to, let lost):
+      case .gap(let from, let to, let lost, _):
         if from >= to { faults.append("a gap from \(from) to \(to)") }
         receiver.countGap(TimeSpan(nanoseconds: to - from))
         gaps.append(Gap(from: TrackRig.milliseconds(from), to: TrackRig.milliseconds(to), packetsLost: lost))

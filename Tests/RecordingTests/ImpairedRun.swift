@@ -27,7 +27,9 @@ struct ImpairedRun {
   /// The most bytes of packets that waited at any time.
   private(set) var events: [TakeEvent] = []
 
-  init(_ path: String, _ text: String? = nil, limits: Limits = Limits()) throws {
+  init(_ path: String, _ text: String? = nil, degradedAfterSeconds: Double = 0) throws {
+    var limits = Limits()
+    limits.degradedAfterSeconds = degradedAfterSeconds
     let description = try CaptureDescription(of: path, hints: try CaptureHints(capture: path))
     let pool = BufferPool()
     let replay = try TakeReplay(description, pool: pool, limits: limits, impairment: try text.map { try ImpairmentSpecification($0) })

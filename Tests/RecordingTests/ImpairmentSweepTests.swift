@@ -109,6 +109,7 @@ import Track
     func pictures(_ text: String?) throws -> [String] {
       let folder = try ScratchFolder()
       var options = FileReplay.Options(capture: Captures.committedPath(name), folder: folder.path)
+      options.limits.degradedAfterSeconds = 0
       options.impairment = try text.map { try ImpairmentSpecification($0) }
       let manifest = try FileReplay.record(options)
       return try Tool.pictures(folder.path(try #require(manifest.files.first).path))

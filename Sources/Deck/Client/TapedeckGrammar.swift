@@ -85,6 +85,9 @@ package enum TapedeckGrammar {
       .value("max-duration", "TIME", .duration, "Stop after so long, as in 2h or 1:30:00"),
       .value("idle-timeout", "TIME", .duration, "Stop when no packet has come for so long"),
       .value("departure-timeout", "TIME", .duration, "Stop when every WebRTC peer has been gone for so long"),
+      .value(
+        "degraded-after", "TIME", .duration, "Record pictures that miss a reference when no key frame has come for so long; 0 for never",
+        default: "the daemon's"),
       .value("max-bytes", "SIZE", .bytes, "Stop when the files are so large, as in 2GB"),
       .toggle("watch", "Stay and show progress until it ends, as 'watch' does", short: "w"),
       quietIDs, json, control,
@@ -211,6 +214,9 @@ package enum TapedeckGrammar {
       .value(
         "max-recordings", "N", .integer(1...1_000_000), "Refuse more than so many at a time",
         environment: "TAPEDECK_MAX_RECORDINGS"),
+      .value(
+        "degraded-after", "TIME", .duration, "Record pictures that miss a reference when no key frame has come for so long; 0 for never",
+        environment: "TAPEDECK_DEGRADED_AFTER", default: "10s"),
       .value(
         "threads", "N", .integer(1...1_024), "Media threads", environment: "TAPEDECK_THREADS", default: "one per core"),
       .value(

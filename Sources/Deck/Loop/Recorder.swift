@@ -139,6 +139,7 @@ package final class Recorder: RecorderControl, Sendable {
     var specification = specification
     let container = specification.container
     specification.outputs.file.container = container
+    specification.limits.degradedAfterSeconds = specification.limits.degradedAfterSeconds ?? configuration.degradedAfterSeconds
     specification.source.webrtc?.container = container
     let bound = try bind(specification.source, id: "s1", firstTrack: 1, path: "source.", on: loop)
     specification.source = bound.description.specification

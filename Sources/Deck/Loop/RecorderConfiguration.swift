@@ -25,6 +25,8 @@ package struct RecorderConfiguration: Sendable {
   package var minimumFreeBytes: Int64 = 64 << 20
   /// How long a WHEP server may be away before the source has failed, unless the source says otherwise.
   package var whepGraceSeconds = 120.0
+  /// For starts that do not say (`Limits.degradedAfterSeconds`).
+  package var degradedAfterSeconds = 10.0
   /// Certificates (PEM) that WHEP servers may be certified by beside the system's.
   package var whepCAFile: String?
   package var version = "0.1.0"

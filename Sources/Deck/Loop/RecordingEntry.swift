@@ -83,6 +83,7 @@ final class RecordingEntry: LoopObserver {
           case .string(let s): JSONField(field.name, .string(s))
           case .integer(let i): JSONField(field.name, .integer(i))
           case .number(let d): JSONField(field.name, .number(d))
+          case .bool(let b): JSONField(field.name, .bool(b))
           }
         }
         if omitted > 0 { fields.append(JSONField("eventsOmittedBefore", JSONValue(omitted))) }

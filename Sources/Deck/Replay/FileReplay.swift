@@ -20,6 +20,7 @@ package enum FileReplay {
     package var hls: HLSOutput?
     /// What happens to the capture's datagrams on their way; nil: nothing.
     package var impairment: ImpairmentSpecification?
+    package var limits = Limits()
     /// Print the manifest instead of a summary for people.
     package var json: Bool
 

@@ -26,7 +26,7 @@ extension FileReplay {
     init(_ options: Options, _ description: CaptureDescription) throws(FileReplayError) {
       self.options = options
       do throws(FileReplayError) {
-        replay = try TakeReplay(description, pool: pool, impairment: options.impairment)
+        replay = try TakeReplay(description, pool: pool, limits: options.limits, impairment: options.impairment)
       } catch {
         throw FileReplayError(message: "\(options.capture): \(error.message)")
       }

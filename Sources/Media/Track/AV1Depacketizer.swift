@@ -7,7 +7,7 @@ import RTP
 /// The bitstream itself does not tell which frames a frame refers to without a whole decoder's state, so after a loss nothing passes before
 /// a new coded video sequence.
 struct AV1Depacketizer: PayloadFormatReader {
-  private enum Gate { case awaitingKeyFrame, open, broken }
+  private enum Gate { case awaitingKeyFrame, open, broken, openAnyway }
   private var assembler = AV1Assembler()
   private var gate = Gate.awaitingKeyFrame
 
@@ -15,7 +15,7 @@ struct AV1Depacketizer: PayloadFormatReader {
 
   var pendingPackets: Int { assembler.packets }
   var pendingBytes: Int { assembler.byteCount }
-  var isOpen: Bool { gate == .open }
+  var isOpen: Bool { gate == .open || gate == .openAnyway }
 
   mutating func receive(
     _ packet: RTPPacket, datagram: Span<UInt8>, ticks: Int64, at arrival: Instant, pool: BufferPool, into out: inout [Depacketized]
@@ -45,6 +45,8 @@ struct AV1Depacketizer: PayloadFormatReader {
   mutating func missing(packets: Int64) { if gate == .open { gate = .broken } }
 
   mutating func close() { gate = .awaitingKeyFrame }
+
+  mutating func openAnyway() { if gate == .broken { gate = .openAnyway } }
 
   /// A new coded video sequence must be marked (§4.4, N).
   static func beginsKeyFrame(_ packet: RTPPacket, _ datagram: Span<UInt8>) -> Bool {
@@ -89,12 +91,12 @@ struct AV1Depacketizer: PayloadFormatReader {
     }
     if unit.isKey { gate = .open }
     switch gate {
-    case .open:
+    case .open, .openAnyway:
       out.append(
         .frame(
           AssembledFrame(
             bytes: unit.bytes, packets: unit.packets, timestamp: unit.timestamp, ticks: unit.ticks, arrival: unit.arrival,
-            isKey: unit.isKey, size: unit.isKey ? unit.sequence?.size : nil)))
+            isKey: unit.isKey, size: unit.isKey ? unit.sequence?.size : nil, isDegraded: gate == .openAnyway)))
     case .awaitingKeyFrame: discard(unit, .awaitingKeyFrame, need: .keyFrame, pool: pool, into: &out)
     case .broken: discard(unit, .brokenReference, need: .keyFrame, pool: pool, into: &out)
     }

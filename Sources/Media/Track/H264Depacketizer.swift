@@ -60,6 +60,8 @@ struct H264Depacketizer: PayloadFormatReader {
 
   mutating func close() { gate.close() }
 
+  mutating func openAnyway() { gate.openAnyway() }
+
   /// A slice of an IDR picture, or the parameter sets before it.
   static func beginsKeyFrame(_ packet: RTPPacket, _ datagram: Span<UInt8>) -> Bool {
     H264Payload.begins(datagram, from: packet.payloadStart, to: packet.payloadEnd) {
@@ -123,7 +125,7 @@ struct H264Depacketizer: PayloadFormatReader {
         .frame(
           AssembledFrame(
             bytes: frame.bytes, packets: frame.packets, timestamp: frame.timestamp, ticks: frame.ticks, arrival: frame.arrival,
-            isKey: isKey, size: isKey ? sequence?.size : nil)))
+            isKey: isKey, size: isKey ? sequence?.size : nil, isDegraded: gate.isDegraded)))
     case .awaitingKeyFrame: discard(frame, .awaitingKeyFrame, need: .keyFrame, pool: pool, into: &out)
     case .brokenReference: discard(frame, .brokenReference, need: .keyFrame, pool: pool, into: &out)
     }

@@ -26,6 +26,9 @@ struct H264Gate: Sendable {
   /// A key frame without parameter sets was refused, and nothing was lost since.
   private var hasRefused = false
 
+  /// Opened although a reference is missing: up to where decoding can begin anew everything passes.
+  private(set) var isDegraded = false
+
   var isOpen: Bool { state == .open }
 
   /// So many packets are missing before what comes next.
@@ -51,6 +54,14 @@ struct H264Gate: Sendable {
     missing(packets: 1)
     state = .awaitingKeyFrame
     hole = nil
+    isDegraded = false
+  }
+
+  /// Lets everything pass from now on, whatever is missing. Before a first key frame nothing can be decoded, so nothing happens then.
+  mutating func openAnyway() {
+    guard state != .awaitingKeyFrame else { return }
+    state = .open
+    isDegraded = true
   }
 
   /// Judges a whole access unit. `sequence`: the parameter set of its picture, where it is known.
@@ -64,10 +75,13 @@ struct H264Gate: Sendable {
     if state == .awaitingKeyFrame { return .awaitingKeyFrame }
     if let packets = hole {
       hole = nil
-      if !proves(slice, sequence, nothingLostIn: packets) { state = .broken }
+      if !isDegraded, !proves(slice, sequence, nothingLostIn: packets) { state = .broken }
     }
-    if state == .broken, frame.isRecoveryPoint, frame.isIntra, sequence.keepsOrder, !mayMissSets || hasSequenceSet && hasPictureSet {
+    if state == .broken || isDegraded, frame.isRecoveryPoint, frame.isIntra, sequence.keepsOrder,
+      !mayMissSets || hasSequenceSet && hasPictureSet
+    {
       state = .open
+      isDegraded = false
     }
     guard state == .open else { return .brokenReference }
     if frame.isReference { lastReference = slice.head.frameNumber }
@@ -79,9 +93,10 @@ struct H264Gate: Sendable {
     if mayMissSets, keyFramesBringSets, !bringsSets, !hasRefused {
       hasRefused = true
       hole = nil
-      if state == .open { state = .broken }
+      if state == .open, !isDegraded { state = .broken }
       return state == .awaitingKeyFrame ? .awaitingKeyFrame : .brokenReference
     }
+    isDegraded = false
     keyFramesBringSets = bringsSets
     mayMissSets = false
     hasRefused = false
@@ -94,7 +109,7 @@ struct H264Gate: Sendable {
   }
 
   private mutating func broken() -> Verdict {
-    state = .broken
+    if !isDegraded { state = .broken }
     hole = nil
     return .brokenReference
   }

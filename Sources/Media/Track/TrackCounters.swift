@@ -63,6 +63,8 @@ package struct TrackCounters: Sendable, Equatable {
   package var frames: UInt64 = 0
   /// Video key frames among them.
   package var keyFrames: UInt64 = 0
+  /// Those among them that refer to pictures that are missing: no key frame came in time.
+  package var framesDegraded: UInt64 = 0
   /// Whole or partial frames that were not given out.
   package var framesDropped: UInt64 = 0
   /// Whole frames among them that the writer or the disk did not take.

@@ -74,6 +74,10 @@ extension TrackReceiver {
       ticks = clock.begin(clockIndex, timestamp: packet.timestamp, arrival: arrival)
     }
     if isVideo {
+      if let since = gatedSince, let degradedAfter, arrival - since >= degradedAfter {
+        gatedSince = nil
+        video.openAnyway()
+      }
       video.receive(packet, datagram: datagram, ticks: ticks, at: arrival, pool: pool, into: &depacketized)
       take(clock: &clock, pool: pool)
     } else {
@@ -151,6 +155,7 @@ extension TrackReceiver {
       counters.framesDropped += 1
     }
     if dropped.hadHead { seesKeyFrame = false }
+    if dropped.cause == .brokenReference, case .keyFrame = dropped.need, gatedSince == nil { gatedSince = dropped.arrival }
     switch dropped.need {
     case .nothing: break
     case .keyFrame: keyFrameRequest.need(at: dropped.arrival)
@@ -161,6 +166,7 @@ extension TrackReceiver {
   }
 
   private mutating func pass(_ frame: AssembledFrame, clock: inout ParticipantClock, pool: BufferPool) {
+    gatedSince = nil
     // Only padding was lost.
     if frame.provesNothingLost, !missing.hasDropped { missing.packets = 0 }
     if needIsUpperLayers, frame.isHealed {
@@ -175,7 +181,7 @@ extension TrackReceiver {
     give(
       PlacedFrame(
         bytes: frame.bytes, place: 0, arrival: frame.arrival, packets: frame.packets, isKey: frame.isKey, duration: .zero,
-        size: frame.size), ticks: frame.ticks, clock: &clock, pool: pool)
+        size: frame.size, isDegraded: frame.isDegraded), ticks: frame.ticks, clock: &clock, pool: pool)
   }
 
   /// Gives a frame out, or keeps it until the clock has settled.
@@ -222,7 +228,7 @@ extension TrackReceiver {
   ) {
     frame.place = clock.place(clockIndex, ticks: ticks, end: isVideo ? nil : lastPlaceEnd)
     if let end = lastPlaceEnd, !missing.isNothing, frame.place > end + 1_000_000 {
-      outputs.append(.gap(from: end, to: frame.place, packetsLost: missing.packets))
+      outputs.append(.gap(from: end, to: frame.place, packetsLost: missing.packets, isDegraded: frame.isDegraded))
       if sound?.canFill ?? false, !missing.wasAway { fill(from: end, to: frame.place, arrival: frame.arrival, pool: pool) }
     }
     lastPlaceEnd = frame.place + frame.duration.nanoseconds

@@ -21,13 +21,15 @@ package struct PlacedFrame: Sendable {
   package var duration: TimeSpan
   /// The size that a video key frame declares.
   package var size: PictureSize?
+  /// Whether a picture that it refers to is missing: no key frame came for so long that it was let pass all the same.
+  package var isDegraded = false
 }
 
 /// What a track has to tell, in the order of the stream.
 package enum TrackOutput: Sendable {
   case frame(PlacedFrame)
-  /// Media is missing between two places on our clock, in nanoseconds.
-  case gap(from: Int64, to: Int64, packetsLost: Int64)
+  /// Media is missing between two places on our clock, in nanoseconds. `isDegraded`: what comes next refers to what is missing.
+  case gap(from: Int64, to: Int64, packetsLost: Int64, isDegraded: Bool)
   /// A key frame of another size than before.
   case resized(PictureSize)
 }
@@ -56,6 +58,11 @@ package struct TrackReceiver: Sendable {
 
   /// The key frame is needed for upper temporal layers alone, which a sync frame heals as well.
   var needIsUpperLayers = false
+
+  /// After so long without a picture that may pass, pictures pass although references are missing; nil: never.
+  package var degradedAfter: TimeSpan?
+  /// Since when pictures wait for a key frame because references are missing.
+  var gatedSince: Instant?
 
   /// Payload types that share the track's numbers: forward error correction, and wrapping that was not to be opened. Where `soundType` is
   /// known, all others do: comfort noise (RFC 3389), keys that were pressed (RFC 4733).
@@ -335,6 +342,7 @@ package struct TrackReceiver: Sendable {
   private mutating func awaitKeyFrame(at now: Instant) {
     guard isVideo else { return }
     video.close()
+    gatedSince = nil
     seesKeyFrame = false
     needIsUpperLayers = false
     keyFrameRequest.needAnew(at: now)
@@ -362,7 +370,7 @@ package struct TrackReceiver: Sendable {
       return nil
     }
     // Swapped, not copied: the frame's bytes keep one owner, and their header is not touched.
-    var output = TrackOutput.gap(from: 0, to: 0, packetsLost: 0)
+    var output = TrackOutput.gap(from: 0, to: 0, packetsLost: 0, isDegraded: false)
     swap(&output, &outputs[outputHead])
     outputHead += 1
     if case .frame(let frame) = output {
@@ -375,6 +383,7 @@ package struct TrackReceiver: Sendable {
       counters.packetsInFrames += UInt64(frame.packets)
       counters.frames += 1
       if frame.isKey, isVideo { counters.keyFrames += 1 }
+      if frame.isDegraded { counters.framesDegraded += 1 }
     }
     return output
   }

@@ -44,6 +44,8 @@ struct VP8Depacketizer: PayloadFormatReader {
 
   mutating func close() { gate.close() }
 
+  mutating func openAnyway() { gate.openAnyway() }
+
   /// RFC 7741 §4.3: P is 0.
   static func beginsKeyFrame(_ packet: RTPPacket, _ datagram: Span<UInt8>) -> Bool {
     guard let descriptor = try? VP8PayloadDescriptor(parsing: datagram, from: packet.payloadStart, to: packet.payloadEnd),
@@ -81,7 +83,8 @@ struct VP8Depacketizer: PayloadFormatReader {
         .frame(
           AssembledFrame(
             bytes: frame.bytes, packets: frame.packets, timestamp: frame.timestamp, ticks: frame.ticks, arrival: frame.arrival,
-            isKey: header.isKey, size: header.size, provesNothingLost: gate.holeWasEmpty, isHealed: gate.isWhole)))
+            isKey: header.isKey, size: header.size, provesNothingLost: gate.holeWasEmpty, isHealed: gate.isWhole,
+            isDegraded: gate.isDegraded)))
     case .awaitingKeyFrame: discard(frame, .awaitingKeyFrame, need: .keyFrame, pool: pool, into: &out)
     case .brokenReference:
       discard(frame, .brokenReference, need: gate.isOpen ? .upperLayers : .keyFrame, pool: pool, into: &out)

@@ -30,6 +30,8 @@ package struct VP8Gate: Sendable {
   private var newerDamage: UInt8 = 0
   /// Those that frames came of.
   private var layers: UInt8 = 0
+  /// Opened although a reference is missing: until the next key frame everything passes.
+  package private(set) var isDegraded = false
   /// Whether the last frame came after a hole in which, as picture ids prove, no frame was lost.
   package private(set) var holeWasEmpty = false
 
@@ -40,7 +42,7 @@ package struct VP8Gate: Sendable {
   package var isOpen: Bool { state == .open }
 
   /// Whether no reference is missing in any of the layers that have come, as far as holes have been judged.
-  package var isWhole: Bool { state == .open && (olderDamage | newerDamage) & layers == 0 }
+  package var isWhole: Bool { state == .open && !isDegraded && (olderDamage | newerDamage) & layers == 0 }
 
   /// So many packets are missing before what comes next.
   package mutating func missing(packets: Int64) {
@@ -62,6 +64,14 @@ package struct VP8Gate: Sendable {
   package mutating func close() {
     state = .awaitingKeyFrame
     hole = nil
+    isDegraded = false
+  }
+
+  /// Lets everything pass from now on, whatever is missing. Before a first key frame nothing can be decoded, so nothing happens then.
+  package mutating func openAnyway() {
+    guard state != .awaitingKeyFrame else { return }
+    state = .open
+    isDegraded = true
   }
 
   /// Judges a whole frame, given its first packet's descriptor.
@@ -69,6 +79,7 @@ package struct VP8Gate: Sendable {
     holeWasEmpty = false
     if isKey {
       state = .open
+      isDegraded = false
       hole = nil
       olderDamage = 0
       newerDamage = 0
@@ -76,6 +87,11 @@ package struct VP8Gate: Sendable {
       return .pass
     }
     if state == .awaitingKeyFrame { return .awaitingKeyFrame }
+    if isDegraded {
+      hole = nil
+      remember(descriptor)
+      return .pass
+    }
     if let packets = hole {
       hole = nil
       judgeHole(of: packets, before: descriptor)

@@ -58,6 +58,8 @@ struct VP9Depacketizer: PayloadFormatReader {
 
   mutating func close() { gate.close() }
 
+  mutating func openAnyway() { gate.openAnyway() }
+
   static func beginsKeyFrame(_ packet: RTPPacket, _ datagram: Span<UInt8>) -> Bool { keyFrameHeader(packet, datagram) != nil }
 
   /// The head of the key frame that the packet begins.
@@ -111,7 +113,8 @@ struct VP9Depacketizer: PayloadFormatReader {
         AssembledFrame(
           bytes: assembler.layers.count > 1 ? joined(picture.bytes, pool) : picture.bytes, packets: picture.packets,
           timestamp: picture.timestamp, ticks: picture.ticks, arrival: picture.arrival, isKey: isKey,
-          size: isKey || isResized ? size : nil, provesNothingLost: gate.holeWasEmpty, isHealed: gate.isWhole)))
+          size: isKey || isResized ? size : nil, provesNothingLost: gate.holeWasEmpty, isHealed: gate.isWhole, isDegraded: gate.isDegraded))
+    )
   }
 
   /// Finds the picture's frames and reads their heads, in the order of decoding.

@@ -49,6 +49,8 @@ package struct VP9Gate: Sendable {
   /// The lowest spatial layer of the last picture on tape.
   private var lowestLayer: UInt8 = 0
   private var history = VP9PictureHistory()
+  /// Opened although a reference is missing: until the next key frame every picture passes whose layers are whole.
+  package private(set) var isDegraded = false
   /// Whether the last picture came after a hole in which, as picture ids prove, no picture was lost.
   package private(set) var holeWasEmpty = false
 
@@ -58,7 +60,7 @@ package struct VP9Gate: Sendable {
   /// Whether pictures that refer to others pass.
   package var isOpen: Bool { hasKey && !isBroken }
   /// Whether no temporal layer that was refused is still amiss.
-  package var isWhole: Bool { isOpen && refusedLayer == nil }
+  package var isWhole: Bool { isOpen && !isDegraded && refusedLayer == nil }
 
   /// So many packets are missing before what comes next.
   package mutating func missing(packets: Int64) {
@@ -70,6 +72,14 @@ package struct VP9Gate: Sendable {
   package mutating func close() {
     hasKey = false
     hole = nil
+    isDegraded = false
+  }
+
+  /// Lets everything pass from now on, whatever is missing. Before a first key frame nothing can be decoded, so nothing happens then.
+  package mutating func openAnyway() {
+    guard hasKey else { return }
+    isDegraded = true
+    isBroken = false
   }
 
   /// Judges a whole picture by its layer frames, of which there is one at least.
@@ -90,7 +100,9 @@ package struct VP9Gate: Sendable {
       judgeHole(of: packets, before: first, isHeadless: isHeadless)
     }
     history.turn(to: first)
-    let isProven = !isHeadless && isStacked(layers) && (!isDamaged || (isContinuous || facts.isErrorResilient) && isProven(layers, first))
+    let isProven =
+      !isHeadless && isStacked(layers)
+      && (isDegraded || !isDamaged || (isContinuous || facts.isErrorResilient) && isProven(layers, first))
     guard isProven else {
       refuse(first)
       return .brokenReference

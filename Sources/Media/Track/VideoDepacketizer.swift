@@ -22,6 +22,8 @@ package struct AssembledFrame: Sendable {
   package var provesNothingLost = false
   /// Whether it proves that nothing that comes refers to what was lost, upper layers included.
   package var isHealed = true
+  /// Whether a reference may be missing: the gate was opened all the same.
+  package var isDegraded = false
 }
 
 /// Packets that are in no frame.
@@ -68,6 +70,8 @@ protocol PayloadFormatReader: Sendable {
   mutating func missing(packets: Int64)
   /// Lets nothing pass before a key frame, whatever the references say: a new stream, or a resumed recording.
   mutating func close()
+  /// Lets pass what a key frame came before, although references are missing; ends with the next key frame.
+  mutating func openAnyway()
   /// Whether the packet is the first of a key frame.
   static func beginsKeyFrame(_ packet: RTPPacket, _ datagram: Span<UInt8>) -> Bool
 }
@@ -162,6 +166,16 @@ struct VideoDepacketizer: Sendable {
     case .vp9: vp9.close()
     case .h264: h264.close()
     case .av1: av1.close()
+    }
+  }
+
+  mutating func openAnyway() {
+    switch format {
+    case .none: break
+    case .vp8: vp8.openAnyway()
+    case .vp9: vp9.openAnyway()
+    case .h264: h264.openAnyway()
+    case .av1: av1.openAnyway()
     }
   }
 

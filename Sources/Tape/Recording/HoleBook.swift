@@ -12,6 +12,8 @@ package struct Hole: Sendable, Equatable {
   package var packetsLost: Int64
   /// Whole frames that could not go to tape.
   package var framesDropped: Int64
+  /// Whether pictures go on behind it that refer to what is missing.
+  package var isDegraded = false
 
   package init(start: MediaTime, duration: TimeSpan, cause: String, packetsLost: Int64, framesDropped: Int64) {
     self.start = start

@@ -170,7 +170,8 @@ package struct Manifest: Sendable {
       JSONField("packetsPending", JSONValue(track.packetsPending)), JSONField("packetsDiscarded", JSONValue(counters.packetsDiscarded)),
       JSONField("discarded", .object(causes)), JSONField("packetsReordered", JSONValue(counters.packetsReordered)),
       JSONField("bytesReceived", JSONValue(counters.bytesReceived)), JSONField("framesWritten", JSONValue(counters.frames)),
-      JSONField("framesDropped", JSONValue(counters.framesDropped)), JSONField("keyFrames", JSONValue(counters.keyFrames)),
+      JSONField("framesDropped", JSONValue(counters.framesDropped)),
+      JSONField("framesDegraded", JSONValue(counters.framesDegraded)), JSONField("keyFrames", JSONValue(counters.keyFrames)),
       JSONField("width", track.size.map { JSONValue($0.width) } ?? .null),
       JSONField("height", track.size.map { JSONValue($0.height) } ?? .null),
       JSONField("gaps", JSONValue(counters.gaps)), JSONField("gapSeconds", .number(Manifest.rounded(counters.gapDuration.seconds))),
@@ -247,6 +248,7 @@ package struct Manifest: Sendable {
       "maxDurationSeconds": JSONValue(specification.limits.maxDurationSeconds),
       "idleTimeoutSeconds": JSONValue(specification.limits.idleTimeoutSeconds),
       "departureTimeoutSeconds": JSONValue(specification.limits.departureTimeoutSeconds),
+      "degradedAfterSeconds": JSONValue(specification.limits.degradedAfterSeconds ?? Limits.defaultDegradedAfterSeconds),
       "maxBytes": specification.limits.maxBytes.map { .integer($0) } ?? .null,
     ]
   }

@@ -64,6 +64,7 @@ extension QualityReport {
     [
       "startSeconds": .number(Manifest.rounded(hole.start.seconds)), "durationSeconds": .number(Manifest.rounded(hole.duration.seconds)),
       "cause": .string(hole.cause), "packetsLost": .integer(hole.packetsLost), "framesDropped": .integer(hole.framesDropped),
+      "degraded": .bool(hole.isDegraded),
     ]
   }
 

@@ -270,7 +270,7 @@ package struct HLSOutput: Sendable, Equatable {
   package init() {}
 }
 
-/// What ends a recording by itself. Nil: no such limit.
+/// What ends a recording by itself, nil being no such limit, and what a track's patience is.
 package struct Limits: Sendable, Equatable {
   package var maxDurationSeconds: Double?
   /// No valid packet on any track for so long.
@@ -280,6 +280,17 @@ package struct Limits: Sendable, Equatable {
   package var departureTimeoutSeconds: Double?
   /// Of all files together.
   package var maxBytes: Int64?
+  /// After so long without a picture because references are missing and no key frame comes, pictures go to tape all the same. Zero: never.
+  /// Nil: the node's default.
+  package var degradedAfterSeconds: Double?
+  /// A node's default where its operator says nothing.
+  package static let defaultDegradedAfterSeconds = 10.0
+
+  /// The same as a time; nil: never.
+  package var degradedAfter: TimeSpan? {
+    let seconds = degradedAfterSeconds ?? Limits.defaultDegradedAfterSeconds
+    return seconds > 0 ? .seconds(seconds) : nil
+  }
   package init() {}
 }
 

@@ -7,7 +7,7 @@ import Track
 struct EarlyOutput {
   enum Content {
     case frame(PlacedFrame)
-    case gap(from: Int64, to: Int64, packetsLost: Int64)
+    case gap(from: Int64, to: Int64, packetsLost: Int64, isDegraded: Bool)
   }
   var content: Content
   var track: Int
@@ -78,11 +78,12 @@ extension Take {
     while let output = tracks[number].receiver.popOutput() {
       switch output {
       case .frame(let frame): admit(frame, number, at: now)
-      case .gap(let from, let to, let lost):
+      case .gap(let from, let to, let lost, let isDegraded):
         if timeline.zero == nil {
-          early.append(EarlyOutput(content: .gap(from: from, to: to, packetsLost: lost), track: number, since: now))
+          let content = EarlyOutput.Content.gap(from: from, to: to, packetsLost: lost, isDegraded: isDegraded)
+          early.append(EarlyOutput(content: content, track: number, since: now))
         } else {
-          tellGap(number, from, to, lost, at: now)
+          tellGap(number, from, to, lost, isDegraded: isDegraded, at: now)
         }
       case .resized(let size):
         tell(
@@ -183,7 +184,7 @@ extension Take {
     for item in waiting {
       switch item.content {
       case .frame(let frame): settle(frame, item.track, since: item.since)
-      case .gap(let from, let to, let lost): tellGap(item.track, from, to, lost, at: now)
+      case .gap(let from, let to, let lost, let isDegraded): tellGap(item.track, from, to, lost, isDegraded: isDegraded, at: now)
       }
     }
   }

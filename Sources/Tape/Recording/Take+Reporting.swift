@@ -124,13 +124,15 @@ extension Take {
   static func suppressed(_ count: Int64) -> [EventField] { count > 0 ? [EventField("suppressed", count)] : [] }
 
   /// Packets were lost between two places on our clock. What lies in a pause is not missing.
-  func tellGap(_ number: Int, _ from: Int64, _ to: Int64, _ lost: Int64, at now: Instant) {
+  func tellGap(_ number: Int, _ from: Int64, _ to: Int64, _ lost: Int64, isDegraded: Bool, at now: Instant) {
     let start = timeline.reached(from)
     let span = timeline.recorded(from, to)
     guard span > .zero else { return }
     let cause = tracks[number].isTakenOver ? "disconnected" : "packetLoss"
     tracks[number].isTakenOver = false
-    tellHole(Hole(start: start, duration: span, cause: cause, packetsLost: lost, framesDropped: 0), number, at: now)
+    var hole = Hole(start: start, duration: span, cause: cause, packetsLost: lost, framesDropped: 0)
+    hole.isDegraded = isDegraded
+    tellHole(hole, number, at: now)
   }
 
   /// A track has a hole on the timeline.
@@ -142,6 +144,7 @@ extension Take {
       EventField("durationSeconds", hole.duration.seconds), EventField("packetsLost", hole.packetsLost),
     ]
     if hole.framesDropped > 0 { fields.append(EventField("framesDropped", hole.framesDropped)) }
+    if hole.isDegraded { fields.append(EventField("degraded", true)) }
     tell("media.gap", number, \.gapEvents, at: now, fields)
   }
 

@@ -136,6 +136,7 @@ package final class Take {
           repair: RepairDeadline(repeats: specification.repeatsPackets),
           sound: specification.kind == .audio ? specification.sound : nil, parameterSets: specification.parameterSets),
         declaredSSRC: specification.ssrc != nil))
+    tracks[number].receiver.degradedAfter = limits.degradedAfter
     expectWrapping(number)
     if specification.repeatsPackets {
       tracks[number].nack = NegativeAcknowledger(

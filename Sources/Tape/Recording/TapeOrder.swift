@@ -31,6 +31,7 @@ package struct EventField: Sendable, Equatable {
     case string(String)
     case integer(Int64)
     case number(Double)
+    case bool(Bool)
   }
   package var name: String
   package var value: Value
@@ -41,6 +42,10 @@ package struct EventField: Sendable, Equatable {
   package init(_ name: String, _ value: Int64) {
     self.name = name
     self.value = .integer(value)
+  }
+  package init(_ name: String, _ value: Bool) {
+    self.name = name
+    self.value = .bool(value)
   }
   package init(_ name: String, _ value: Double) {
     self.name = name
