@@ -26,6 +26,9 @@ import Track
       // What is lost before the first packet of all, nobody knows of, and a capture answers no request for a key frame.
       let run = try ImpairedRun(Captures.path(name), "loss=\(loss)%,from=500ms,nack=on,rtt=60ms,seed=\(loss)")
       check(run, against: clean, "\(name), \(loss) % and NACK")
+      let recovered = run.tracks.reduce(0) { $0 + $1.counters.packetsRecovered - $1.counters.packetsFromRedundancy }
+      let repeated = try #require(run.impaired).repeated
+      #expect(recovered * 2 >= repeated, "\(name), \(loss) %: \(recovered) of \(repeated) recovered")
       // What was lost before the capture was made, nobody has any more.
       guard clean.tracks.allSatisfy({ $0.counters.packetsLost == 0 && $0.counters.packetsRecovered == 0 }) else { continue }
       #expect(run.frameCount * 100 >= clean.frameCount * 99, "\(name), \(loss) %: \(run.frameCount) of \(clean.frameCount) frames")

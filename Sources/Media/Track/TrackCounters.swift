@@ -51,7 +51,8 @@ package struct TrackCounters: Sendable, Equatable {
   package var packetsLost: UInt64 = 0
   /// Packets that came after one with a higher number.
   package var packetsReordered: UInt64 = 0
-  /// Packets among those received that had been missing and were sent again, or taken from redundancy.
+  /// Packets among those received that had been missing and were sent again (a sender that repeats packets as they were sends none that
+  /// could be told from those that were only overtaken and asked for meanwhile), or taken from redundancy.
   package var packetsRecovered: UInt64 = 0
   /// Those among them that were taken from the redundancy of packets after them (RFC 2198): no datagram of their own brought them.
   package var packetsFromRedundancy: UInt64 = 0
@@ -63,7 +64,7 @@ package struct TrackCounters: Sendable, Equatable {
   package var frames: UInt64 = 0
   /// Video key frames among them.
   package var keyFrames: UInt64 = 0
-  /// Those among them that refer to pictures that are missing: no key frame came in time.
+  /// Frames that were given out although they refer to pictures that are missing: no key frame came in time.
   package var framesDegraded: UInt64 = 0
   /// Whole or partial frames that were not given out.
   package var framesDropped: UInt64 = 0

@@ -278,6 +278,9 @@ package struct TrackReceiver: Sendable {
   package mutating func countPLI() { counters.pliSent += 1 }
   package mutating func countFIR() { counters.firSent += 1 }
 
+  /// The packet that came last had been missing and was sent again as it was.
+  package mutating func countRepetition() { counters.packetsRecovered += 1 }
+
   /// So many packets were asked for again.
   package mutating func countNACK(_ packets: Int) { counters.nackSent += UInt64(packets) }
 

@@ -7,6 +7,12 @@ package import Codecs
 /// TL0PICIDX continues needs no upper layer, and a layer-sync frame (Y) needs only its base-layer frame. Nor does anything after a sync
 /// frame need an upper-layer frame from before that base-layer frame; what was lost since then may still be referred to. A hole in which
 /// a running number can have gone round proves nothing.
+///
+/// Golden and altref frames prove nothing more without decoding. Which of the three references a frame uses is coded for each macroblock,
+/// and the frame header has only how likely each is (RFC 6386 §9.10). Those modes are coded with probabilities that each frame may change
+/// for all after it, and segments and filter levels last from frame to frame as well (§9.3, §9.6, §19.2); whether a lost frame changed them,
+/// or replaced the golden or the altref frame (§9.7), stands in its own header. So after a frame of which nothing came not even the modes
+/// of the next one can be read.
 package struct VP8Gate: Sendable {
   package enum Verdict: Sendable, Equatable {
     case pass

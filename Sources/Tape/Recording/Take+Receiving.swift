@@ -90,7 +90,9 @@ extension Take {
     }
     let hasOutput = tracks[number].receiver.receive(
       packet, datagram: datagram, at: arrival, clock: &participants[participant].clock, pool: pool)
-    tracks[number].nack?.observe(packet.sequenceNumber, at: arrival)
+    let wasAskedFor = tracks[number].nack?.observe(packet.sequenceNumber, at: arrival) ?? false
+    // A sender without a stream of retransmissions repeats packets as they were.
+    if wasAskedFor, tracks[number].specification.rtx == nil { tracks[number].receiver.countRepetition() }
     if tracks[number].specification.kind == .audio { noteLevel(packet, datagram, number, at: arrival) }
     if !tracks[number].hasStarted, !packet.isPaddingOnly { start(number, at: arrival) }
     if hasOutput { collect(number, at: arrival) }
