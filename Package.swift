@@ -80,7 +80,7 @@ let package = Package(
       "CLinux", "CCrypto"),
     room("Deck", "WHEP", "Ground", "CCurl"),
     room("Deck", "Impairment", "Ground", "RTP", "RTCP"),
-    room("Deck", "Control", "Ground", "JSON", "Codecs", "SRTP", "Recording", "WHEP", "CHTTP"),
+    room("Deck", "Control", "Ground", "JSON", "RTP", "Codecs", "SRTP", "Recording", "WHEP", "CHTTP"),
     room(
       "Deck", "Replay", "Ground", "JSON", "RTP", "RTCP", "SDP", "SRTP", "Peer", "Codecs", "Track", "Recording", "Loop", "Impairment",
       "CPcap", "CLibAV", "CLinux"),
@@ -115,7 +115,7 @@ let package = Package(
       "Seeded"),
     tests("ReplayTests", "Ground", "JSON", "RTP", "RTCP", "SDP", "SRTP", "Codecs", "Track", "Recording", "Impairment", "Replay"),
     tests("ImpairmentTests", "Ground", "RTP", "RTCP", "Impairment"),
-    tests("ControlTests", "Ground", "JSON", "Codecs", "Recording", "Control"),
+    tests("ControlTests", "Ground", "JSON", "RTP", "Codecs", "Recording", "Control"),
     tests("BrowserTests", "tapedeck"),
     tests("WHEPTests", "Ground", "WHEP"),
     tests("ClientTests", "Ground", "JSON", "Client"),

@@ -1,7 +1,9 @@
+import Codecs
 import Control
 import Codecs
 import Ground
 import JSON
+import RTP
 import Recording
 import Testing
 
@@ -68,6 +70,18 @@ private func key(_ bytes: Int) -> String { String(repeating: "AAAA", count: byte
     #expect(got.red == REDSpecification(payloadType: PayloadType(63), rtx: PayloadType(97), ulpfec: PayloadType(120)))
     #expect([63, 111, 120].allSatisfy { got.carries(PayloadType($0)) } && got.repairs(PayloadType(97)))
     #expect(!got.carries(PayloadType(97)) && !got.repairs(PayloadType(63)))
+  }
+
+  /// Header extensions as mediasoup lists them; those that nothing here reads are passed over.
+  @Test func headerExtensionsAreRead() throws {
+    let text = source(
+      #""headerExtensions":[{"uri":"urn:3gpp:video-orientation","id":11,"encrypt":false,"parameters":{}},{"uri":"urn:unknown","id":12}]"#)
+    let got = try RecordingSpecification(json: JSONValue(parsing: Array(text.utf8)))
+    #expect(got.source.extensions[.videoOrientation] == 11 && got.source.extensions[.mid] == nil)
+    let canvas = try RecordingSpecification(json: JSONValue(parsing: Array(start(#""outputs":{"hls":{"canvas":"1280x720"}}"#).utf8)))
+    #expect(canvas.outputs.hls?.canvas == PictureSize(width: 1280, height: 720))
+    let alarms = try RecordingSpecification(json: JSONValue(parsing: Array(start(#""alarms":{"silenceSeconds":0}"#).utf8)))
+    #expect(alarms.alarms.silenceSeconds == nil && got.alarms.silenceSeconds == 10)
   }
 
   @Test func theLeastHasDefaults() throws {
@@ -395,6 +409,20 @@ private let badStarts: [(String, String, String)] = [
   ),
   (start(#""outputs":{"hsl":null}"#), "outputs.hsl", "there is no such field; did you mean hls?"),
   (start(#""outputs":{"hls":{"segmentSeconds":31}}"#), "outputs.hls.segmentSeconds", "31 is not a number of whole seconds (1 to 30)"),
+  (
+    start(#""outputs":{"hls":{"canvas":"1280*720"}}"#), "outputs.hls.canvas",
+    #""1280*720" is no size such as 1280x720, of even sides from 16 to 4096"#
+  ),
+  (
+    start(#""outputs":{"hls":{"canvas":"1281x720"}}"#), "outputs.hls.canvas",
+    #""1281x720" is no size such as 1280x720, of even sides from 16 to 4096"#
+  ),
+  (start(#""alarms":{"silenceSeconds":-1}"#), "alarms.silenceSeconds", "-1 is not a number of seconds (0 to 86400, 0 for no alarm)"),
+  (
+    source(#""headerExtensions":[{"uri":"urn:3gpp:video-orientation","id":4},{"uri":"urn:x","id":4}]"#),
+    "source.headerExtensions[1].id", "4 is already the id of source.headerExtensions[0]"
+  ),
+  (source(#""headerExtensions":[{"uri":"urn:x","id":0}]"#), "source.headerExtensions[0].id", "0 is not an id (1 to 255)"),
   (start(#""outputs":{"hls":{"segmentSeconds":1.5}}"#), "outputs.hls.segmentSeconds", "1.5 is not a number of whole seconds (1 to 30)"),
   (start(#""outputs":{"hls":{"video":"hevc"}}"#), "outputs.hls.video", "\"hevc\" is not known; allowed is h264 or off"),
   (start(#""outputs":{"hls":{"audio":1}}"#), "outputs.hls.audio", "a number was given, but aac or opus is needed"),

@@ -147,3 +147,37 @@ enum Box {
   }
   static func types(_ bytes: [UInt8]) -> [String] { ends(bytes).map(\.type) }
 }
+
+/// Tracks whose pictures must be turned.
+@Suite struct FragmentRotationTests {
+  /// What ffmpeg shows of the first picture, as brightness over a grid.
+  private static func looks(_ path: String) throws -> [UInt8] {
+    try Tool.ffmpeg(["-i", path, "-frames:v", "1", "-vf", "scale=12:12:flags=area", "-pix_fmt", "gray", "-f", "rawvideo", "-"])
+  }
+
+  @Test(arguments: [PictureRotation.quarter, .half, .threeQuarters])
+  func playersTurnThem(rotation: PictureRotation) throws {
+    let video = try Media.video(seconds: 1, keysAt: [0])
+    let disk = try Disk()
+    var shown: [[UInt8]] = []
+    for turn in [PictureRotation.none, rotation] {
+      var format = video.format
+      format.rotation = turn
+      var writer = try FragmentWriter(tracks: [format])
+      var bytes = writer.initSegment
+      let frames = video.frames(track: 0)
+      for frame in frames { try writer.write(frame, duration: .milliseconds(33)) }
+      bytes += try writer.flushFragment()
+      let path = try disk.put("\(turn.rawValue).mp4", bytes)
+      #expect(Tool.decode(path) == "")
+      shown.append(try Self.looks(path))
+    }
+    var expected = shown[0]
+    for _ in 0..<rotation.rawValue / 90 {
+      let old = expected
+      for row in 0..<12 { for column in 0..<12 { expected[row * 12 + column] = old[(11 - column) * 12 + row] } }
+    }
+    let difference = zip(shown[1], expected).reduce(0) { $0 + abs(Int($1.0) - Int($1.1)) }
+    #expect(difference < 144 * 6, "\(difference)")
+  }
+}

@@ -115,6 +115,7 @@ struct TrackRig {
         receiver.countGap(TimeSpan(nanoseconds: to - from))
         gaps.append(Gap(from: TrackRig.milliseconds(from), to: TrackRig.milliseconds(to), packetsLost: lost))
       case .resized(let size): sizes.append(size)
+      case .rotated: break
       }
       balance()
     }

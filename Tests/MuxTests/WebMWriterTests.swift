@@ -123,7 +123,7 @@ private struct Full: Error {}
     #expect(contains(file, [0xB0, 0x82, 0x07, 0x80, 0xBA, 0x82, 0x04, 0x38]))
   }
 
-  @Test func aLaterSizePassesAndTheHeaderKeepsTheFirst() throws {
+  @Test func aLaterSizePassesAndTheHeaderTellsTheLargest() throws {
     var frames = try TestMedia.video.get()
     for var frame in try TestMedia.largerVideo.get() {
       frame.time = frame.time + .milliseconds(6_000)
@@ -131,7 +131,7 @@ private struct Full: Error {}
     }
     let path = try webM([TrackFormat(codec: .vp8)], frames).path("resized.webm")
     #expect(try Probe.packets(path) == expected(frames))
-    #expect(try Probe.value(path, "stream=width,height", stream: "v") == "320,240")
+    #expect(try Probe.value(path, "stream=width,height", stream: "v") == "640,480")
     try Probe.decode(path)
     let sizes = try TestMedia.run(
       "ffprobe", ["-v", "error", "-show_entries", "frame=width", "-of", "csv=p=0", path])

@@ -1,5 +1,6 @@
 import Codecs
 import Ground
+import RTP
 package import JSON
 package import Recording
 import SRTP
@@ -29,7 +30,7 @@ extension SourceSpecification {
 
   private static let common = ["type", "listenIp"]
   private static let ownFields = [
-    ("rtp", ["rtcpMux", "bundle", "port", "remote", "srtp", "tracks"]), ("webrtc", WebRTCSpecification.fields),
+    ("rtp", ["rtcpMux", "bundle", "port", "remote", "srtp", "headerExtensions", "tracks"]), ("webrtc", WebRTCSpecification.fields),
     ("whep", WebRTCSpecification.whepFields),
   ]
   private static let allFields = ownFields.reduce(into: common) { all, type in all += type.1.filter { !all.contains($0) } }
@@ -56,6 +57,7 @@ extension SourceSpecification {
     }
     remote = try RemoteSpecification(fields)
     srtp = try SRTPSpecification(fields)
+    extensions = try RTPExtensionIDs(fields)
     try checkFamilies(fields)
     try TrackSpecification.checkStreams(tracks, at: fields.name("tracks"), onePort: bundle)
   }
@@ -68,6 +70,22 @@ extension SourceSpecification {
     for (remote, path) in named {
       guard let remote, let sender = SocketAddress(ip: remote.ip, port: 0), sender.isIPv4 != listen.isIPv4 else { continue }
       throw .field("\(path).ip", "\(remote.ip) is not of one address family with listenIp \(listenIP)")
+    }
+  }
+}
+
+extension RTPExtensionIDs {
+  /// Reads the field `headerExtensions` of a source: a list of `{"uri", "id"}`, as mediasoup's RtpParameters have it. Extensions that are
+  /// not read here are none of our business.
+  fileprivate init(_ source: FieldReader) throws(ControlError) {
+    self.init()
+    var known: [Int64: String] = [:]
+    for (path, value) in try source.array("headerExtensions", count: 0...255) ?? [] {
+      let item = try FieldReader(value, at: path, knowing: ["uri", "id", "encrypt", "parameters"])
+      let uri = try item.require("uri", item.string("uri", length: 1...256), "the extension's URI (RFC 8285)")
+      let id = try item.require("id", item.integer("id", 1...255, "an id"), "the id that packets bear it under")
+      if let first = known.updateValue(path, forKey: id) { throw .field(item.name("id"), "\(id) is already the id of \(first)") }
+      if let kind = RTPHeaderExtension(rawValue: uri) { self[kind] = UInt8(id) }
     }
   }
 }

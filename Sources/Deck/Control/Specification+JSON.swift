@@ -62,7 +62,7 @@ extension OutputSpecification {
       self.file.container = try file.choice("container", TapeContainer.self)
     }
     if outputs.gives("hls") {
-      hls = try outputs.object("hls", knowing: ["segmentSeconds", "video", "audio", "quality"]).map(HLSOutput.init)
+      hls = try outputs.object("hls", knowing: ["segmentSeconds", "video", "audio", "quality", "canvas"]).map(HLSOutput.init)
     }
   }
 }
@@ -74,6 +74,15 @@ extension HLSOutput {
     video = fields.gives("video") && fields.value("video") == nil ? .off : try fields.choice("video", Video.self) ?? video
     audio = try fields.choice("audio", Audio.self) ?? audio
     quality = try fields.choice("quality", Quality.self) ?? quality
+    if let text = try fields.string("canvas", length: 1...16) {
+      let sides = text.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }
+      guard sides.count == 2, let width = sides[0], let height = sides[1],
+        [width, height].allSatisfy({ (16...4096).contains($0) && $0 % 2 == 0 })
+      else {
+        throw .field(fields.name("canvas"), "\(Shown.value(.string(text))) is no size such as 1280x720, of even sides from 16 to 4096")
+      }
+      canvas = PictureSize(width: width, height: height)
+    }
   }
 }
 

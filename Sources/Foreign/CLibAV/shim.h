@@ -4,6 +4,8 @@
 #include <libavcodec/bsf.h>
 #include <libavutil/opt.h>
 #include <libavutil/imgutils.h>
+#include <libavutil/display.h>
+#include <libavutil/spherical.h>
 #include <libavutil/channel_layout.h>
 #include <libswscale/swscale.h>
 #include <libswresample/swresample.h>

@@ -82,6 +82,10 @@ package struct TrackFormat: Sendable, Hashable {
   package var streams: OpusStreams?
   /// Video only; nil until a key frame has told it.
   package var size: PictureSize?
+  /// Video only: how its pictures must be turned.
+  package var rotation = PictureRotation.none
+  /// Video only: whether that may be told later.
+  package var mayRotate = false
   /// The codec's own header where it has one: avcC for H.264, AudioSpecificConfig for AAC; empty otherwise.
   package var configuration: [UInt8]
 
@@ -136,6 +140,8 @@ package struct EncodedFrame: Sendable {
   package var isKey: Bool
   /// The picture size that a video key frame declares.
   package var size: PictureSize?
+  /// How the picture must be turned to be upright.
+  package var rotation = PictureRotation.none
 
   /// What a frame of so many bytes is counted for while it waits: the smallest ones cost most where they are kept.
   package static func storedBytes(_ bytes: Int) -> Int { bytes + 256 }

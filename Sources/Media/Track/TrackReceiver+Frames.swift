@@ -78,11 +78,19 @@ extension TrackReceiver {
         gatedSince = nil
         video.openAnyway()
       }
+      if readsOrientation { noteOrientation(packet, datagram) }
       video.receive(packet, datagram: datagram, ticks: ticks, at: arrival, pool: pool, into: &depacketized)
       take(clock: &clock, pool: pool)
     } else {
       processSound(packet, datagram: datagram, ticks: ticks, at: arrival, clock: &clock, pool: pool)
     }
+  }
+
+  /// How the camera is held stands in the last packet of a frame, at least of a key frame, and holds until it is told anew (3GPP TS 26.114
+  /// §7.4.5).
+  private mutating func noteOrientation(_ packet: RTPPacket, _ datagram: Span<UInt8>) {
+    guard let told = packet.videoOrientation(extensions, in: datagram) else { return }
+    rotation = PictureRotation(rawValue: told.rotation) ?? .none
   }
 
   private mutating func processSound(
@@ -178,10 +186,14 @@ extension TrackReceiver {
       size = now
       outputs.append(.resized(now))
     }
+    if rotation != toldRotation {
+      toldRotation = rotation
+      outputs.append(.rotated(rotation))
+    }
     give(
       PlacedFrame(
         bytes: frame.bytes, place: 0, arrival: frame.arrival, packets: frame.packets, isKey: frame.isKey, duration: .zero,
-        size: frame.size, isDegraded: frame.isDegraded), ticks: frame.ticks, clock: &clock, pool: pool)
+        size: frame.size, rotation: rotation, isDegraded: frame.isDegraded), ticks: frame.ticks, clock: &clock, pool: pool)
   }
 
   /// Gives a frame out, or keeps it until the clock has settled.

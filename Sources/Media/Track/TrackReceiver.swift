@@ -21,6 +21,8 @@ package struct PlacedFrame: Sendable {
   package var duration: TimeSpan
   /// The size that a video key frame declares.
   package var size: PictureSize?
+  /// How the picture must be turned to be upright.
+  package var rotation = PictureRotation.none
   /// Whether a picture that it refers to is missing: no key frame came for so long that it was let pass all the same.
   package var isDegraded = false
 }
@@ -32,6 +34,8 @@ package enum TrackOutput: Sendable {
   case gap(from: Int64, to: Int64, packetsLost: Int64, isDegraded: Bool)
   /// A key frame of another size than before.
   case resized(PictureSize)
+  /// The pictures must be turned otherwise than before.
+  case rotated(PictureRotation)
 }
 
 /// One stream of one participant: packets in, placed frames out.
@@ -63,6 +67,15 @@ package struct TrackReceiver: Sendable {
   package var degradedAfter: TimeSpan?
   /// Since when pictures wait for a key frame because references are missing.
   var gatedSince: Instant?
+  /// Under which ids packets bear their header extensions.
+  package var extensions = RTPExtensionIDs() {
+    didSet { readsOrientation = isVideo && extensions[.videoOrientation] != nil }
+  }
+  private(set) var readsOrientation = false
+  /// How the sender last said that its pictures must be turned.
+  package internal(set) var rotation = PictureRotation.none
+  /// And what the last frame was given out with.
+  var toldRotation = PictureRotation.none
 
   /// Payload types that share the track's numbers: forward error correction, and wrapping that was not to be opened. Where `soundType` is
   /// known, all others do: comfort noise (RFC 3389), keys that were pressed (RFC 4733).

@@ -116,6 +116,7 @@ extension FragmentContext {
       guard let stream = unsafe avformat_new_stream(format, nil) else { throw .outOfMemory }
       unsafe stream.pointee.time_base = AVRational(num: 1, den: Int32(track.codec.clockRate.hertz))
       try unsafe describe(track, index, stream.pointee.codecpar)
+      if track.rotation != .none { try unsafe turn(stream, track.rotation) }
     }
     let options = unsafe format.pointee.priv_data
     // frag_discont makes the first fragment's time the first frame's, wherever on the timeline the file begins.
@@ -133,6 +134,15 @@ extension FragmentContext {
       guard let stream = unsafe format.pointee.streams[index], unsafe stream.pointee.time_base.num == 1,
         unsafe stream.pointee.time_base.den == Int32(track.codec.clockRate.hertz)
       else { throw .badFormat(track: index) }
+    }
+  }
+
+  /// Players turn what the track header's matrix says (ISO/IEC 14496-12 §8.3.2).
+  private static func turn(_ stream: UnsafeMutablePointer<AVStream>, _ rotation: PictureRotation) throws(MuxError) {
+    let count = 9 * MemoryLayout<Int32>.size
+    guard let data = unsafe av_stream_new_side_data(stream, AV_PKT_DATA_DISPLAYMATRIX, count) else { throw .outOfMemory }
+    unsafe UnsafeMutableRawPointer(data).withMemoryRebound(to: Int32.self, capacity: 9) {
+      unsafe av_display_rotation_set($0, Double(rotation.rawValue))
     }
   }
 

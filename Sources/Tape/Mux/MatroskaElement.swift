@@ -23,6 +23,9 @@ enum MatroskaID {
   static let video: UInt32 = 0xE0
   static let pixelWidth: UInt32 = 0xB0
   static let pixelHeight: UInt32 = 0xBA
+  static let projection: UInt32 = 0x7670
+  static let projectionType: UInt32 = 0x7671
+  static let projectionPoseRoll: UInt32 = 0x7675
   static let tags: UInt32 = 0x1254_C367
   static let cluster: UInt32 = 0x1F43_B675
   static let timestamp: UInt32 = 0xE7

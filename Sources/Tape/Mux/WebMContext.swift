@@ -96,6 +96,7 @@ extension WebMContext {
       if defaulted.insert(track.codec.kind).inserted { unsafe stream.pointee.disposition = AV_DISPOSITION_DEFAULT }
       guard container.holds(track.codec) else { throw .unsupported(track.codec) }
       try unsafe describe(track, index, stream.pointee.codecpar)
+      if track.mayRotate { try unsafe makeRoomForProjection(stream) }
     }
     // Clusters are closed by the writer alone: the muxer's own limits lie beyond what the writer lets happen.
     unsafe av_opt_set_int(format.pointee.priv_data, "cluster_time_limit", Int64(Int16.max), 0)
@@ -166,6 +167,19 @@ extension WebMContext {
       try unsafe setPrivate(OpusHead.bytes(streams), parameters)
     }
     if let bytes = sound.bytesPerTick { unsafe parameters.pointee.block_align = Int32(bytes) }
+  }
+
+  /// Lets the muxer write a projection, of a kind that the writer then writes its own over.
+  private static func makeRoomForProjection(_ stream: UnsafeMutablePointer<AVStream>) throws(MuxError) {
+    var count = 0
+    guard let mapping = unsafe av_spherical_alloc(&count) else { throw .outOfMemory }
+    unsafe mapping.pointee.projection = AV_SPHERICAL_EQUIRECTANGULAR
+    let code = unsafe av_stream_add_side_data(
+      stream, AV_PKT_DATA_SPHERICAL, UnsafeMutableRawPointer(mapping).assumingMemoryBound(to: UInt8.self), count)
+    guard code >= 0 else {
+      unsafe av_free(mapping)
+      throw .outOfMemory
+    }
   }
 
   /// What the header is to hold of the codec's own (CodecPrivate).

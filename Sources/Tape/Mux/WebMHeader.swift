@@ -18,6 +18,8 @@ struct WebMHeader {
     /// Where the picture's size stands in the file; nil where it does not take two bytes a side.
     var widthOffset: Int?
     var heightOffset: Int?
+    /// The space that a projection takes in the file, where room for one was made.
+    var projectionSpace: Range<Int>?
     /// H.264 and AV1 only: the space that the codec's configuration and what pads it take in the file.
     var privateSpace: Range<Int>?
   }
@@ -140,6 +142,7 @@ struct WebMHeader {
           let pixels = Int(clamping: bytes.matroskaUnsigned(number) ?? 0)
           let offset = number.count == 2 ? number.lowerBound : nil
           if inner.id == MatroskaID.pixelWidth { (track.size.width, track.widthOffset) = (pixels, offset) }
+          if inner.id == MatroskaID.projection { track.projectionSpace = number.lowerBound - inner.headLength..<number.upperBound }
           if inner.id == MatroskaID.pixelHeight { (track.size.height, track.heightOffset) = (pixels, offset) }
         }
       default: break
@@ -171,6 +174,23 @@ struct WebMHeader {
   static func codecPrivate(_ configuration: [UInt8], filling space: Range<Int>) -> [UInt8]? {
     var element: [UInt8] = []
     element.appendMatroska(MatroskaID.codecPrivate, configuration)
+    let left = space.count - element.count
+    guard left == 0 || left >= 2 else { return nil }
+    if left > 0 { element.appendMatroskaVoid(left) }
+    return element
+  }
+
+  /// A rectangular picture that is to be turned, in the space that is kept for a projection; without a rotation, what voids that space. Nil
+  /// where it is too small. A roll is counter-clockwise, within 180 degrees (RFC 9559 §5.1.4.1.28.46).
+  static func projection(_ rotation: PictureRotation, filling space: Range<Int>) -> [UInt8]? {
+    var element: [UInt8] = []
+    if rotation != .none {
+      let roll: Float = rotation == .threeQuarters ? 90 : Float(-rotation.rawValue)
+      var fields: [UInt8] = []
+      fields.appendMatroska(MatroskaID.projectionType, unsigned: 0)
+      fields.appendMatroska(MatroskaID.projectionPoseRoll, (0..<4).map { UInt8(truncatingIfNeeded: roll.bitPattern >> (24 - 8 * $0)) })
+      element.appendMatroska(MatroskaID.projection, fields)
+    }
     let left = space.count - element.count
     guard left == 0 || left >= 2 else { return nil }
     if left > 0 { element.appendMatroskaVoid(left) }

@@ -6,8 +6,8 @@ package import Ground
 /// - Frames pass unchanged, in the order given. Their times become whole milliseconds, strictly rising within a track.
 /// - A cluster begins at each video key frame and at most `clusterMilliseconds` after the one before; its bytes appear when it closes.
 /// - The same calls give the same bytes.
-/// - A video track's size is that of its first key frame, unless `setPictureSize` says another later. Key frames of another size are
-///   written as they are, and the header keeps the first: decoders follow the key frames.
+/// - A video track's size is that of its largest key frame so far, unless `setPictureSize` says another later. Key frames of another size
+///   are written as they are: decoders follow the key frames. Its rotation is that of its first key frame.
 /// - What is drained so far is always a file that plays from its start; what `finish` adds is its duration, and seeking.
 package struct WebMWriter: ~Copyable {
   private struct Track {
@@ -18,7 +18,10 @@ package struct WebMWriter: ~Copyable {
     var clock = WebMTrackClock()
     /// Where the picture's width and height stand in the header; nil for sound.
     var sizeOffsets: (width: Int64, height: Int64)?
-    var sizeIsFinal = false
+    /// The size in the header, where a key frame has told it.
+    var largest: PictureSize?
+    /// Where the first key frame's rotation goes.
+    var projectionSpace: Range<Int>?
     /// Where the codec's configuration goes that the first key frame tells; nil where it needs none, or has it.
     var privateSpace: Range<Int>?
 
@@ -27,6 +30,7 @@ package struct WebMWriter: ~Copyable {
       codec = format.codec
       delay = header.delayMilliseconds
       privateSpace = header.privateSpace
+      projectionSpace = header.projectionSpace
       if let width = header.widthOffset, let height = header.heightOffset { sizeOffsets = (Int64(width), Int64(height)) }
     }
   }
@@ -57,6 +61,7 @@ package struct WebMWriter: ~Copyable {
     self.clusterMilliseconds = min(max(clusterMilliseconds, 1), WebMWriter.longestStepBack)
     for (index, format) in formats.enumerated() {
       if let size = format.size { declare(size, track: index) }
+      declareRotation(format.rotation, track: index, isFinal: false)
     }
   }
 
@@ -82,10 +87,13 @@ package struct WebMWriter: ~Copyable {
     let wanted = frame.time.milliseconds
     guard frame.time >= .zero, (0..<WebMTrackClock.latestMilliseconds).contains(wanted) else { throw .badTime(track: frame.track) }
     let isAudio = tracks[frame.track].isAudio
-    if !isAudio, frame.isKey, let size = frame.size, !tracks[frame.track].sizeIsFinal {
+    if !isAudio, frame.isKey, let size = frame.size,
+      size.width * size.height > tracks[frame.track].largest.map({ $0.width * $0.height }) ?? 0
+    {
       try setPictureSize(size, track: frame.track)
-      tracks[frame.track].sizeIsFinal = true
+      tracks[frame.track].largest = size
     }
+    if frame.isKey, tracks[frame.track].projectionSpace != nil { declareRotation(frame.rotation, track: frame.track, isFinal: true) }
     if frame.isKey, tracks[frame.track].privateSpace != nil { configure(frame) }
     let duration = MediaTime(nanoseconds: max(0, frame.duration.nanoseconds)).milliseconds
     let placed = tracks[frame.track].clock.place(wanted, duration: duration)
@@ -131,6 +139,13 @@ package struct WebMWriter: ~Copyable {
     guard tracks.indices.contains(track) else { throw .noSuchTrack(track) }
     guard tracks[track].sizeOffsets != nil, WebMContext.canDeclare(size) else { throw .badFormat(track: track) }
     declare(size, track: track)
+  }
+
+  private mutating func declareRotation(_ rotation: PictureRotation, track: Int, isFinal: Bool) {
+    guard let space = tracks[track].projectionSpace else { return }
+    if isFinal { tracks[track].projectionSpace = nil }
+    guard let element = WebMHeader.projection(rotation, filling: space) else { return }
+    context.io.sink.replace(at: Int64(space.lowerBound), with: element)
   }
 
   private func declare(_ size: PictureSize, track: Int) {

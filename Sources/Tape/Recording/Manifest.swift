@@ -174,6 +174,8 @@ package struct Manifest: Sendable {
       JSONField("framesDegraded", JSONValue(counters.framesDegraded)), JSONField("keyFrames", JSONValue(counters.keyFrames)),
       JSONField("width", track.size.map { JSONValue($0.width) } ?? .null),
       JSONField("height", track.size.map { JSONValue($0.height) } ?? .null),
+      JSONField("rotation", JSONValue(track.rotation.rawValue)),
+      JSONField("pictures", .array(track.pictures.entries.map(Manifest.pictures))),
       JSONField("gaps", JSONValue(counters.gaps)), JSONField("gapSeconds", .number(Manifest.rounded(counters.gapDuration.seconds))),
       JSONField("packetsFilled", JSONValue(counters.packetsFilled)),
       JSONField("filledSeconds", .number(Manifest.rounded(counters.fillDuration.seconds))),
@@ -185,6 +187,13 @@ package struct Manifest: Sendable {
       JSONField("alarms", .array(track.alarms.map { .string($0.rawValue) })),
       JSONField("lastPacketAt", JSONValue(track.sinceLastPacket.map { (snapshotAt + -$0).rfc3339 })),
     ])
+  }
+
+  private static func pictures(_ entry: PictureIndex.Entry) -> JSONValue {
+    [
+      "startSeconds": .number(rounded(entry.start.seconds)), "width": JSONValue(entry.size.width), "height": JSONValue(entry.size.height),
+      "rotation": JSONValue(entry.rotation.rawValue),
+    ]
   }
 
   private var participants: [JSONValue] {
@@ -238,7 +247,7 @@ package struct Manifest: Sendable {
       "file": file,
       "hls": [
         "segmentSeconds": JSONValue(hls.segmentSeconds), "video": .string(hls.video.rawValue), "audio": .string(hls.audio.rawValue),
-        "quality": .string(hls.quality.rawValue),
+        "quality": .string(hls.quality.rawValue), "canvas": JSONValue(hls.canvas?.description),
       ],
     ]
   }

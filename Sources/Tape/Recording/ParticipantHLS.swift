@@ -188,6 +188,7 @@ package final class ParticipantHLS {
     var settings = TranscodeSettings()
     settings.video = output.video == .h264 ? VideoQuality(rawValue: output.quality.rawValue) : nil
     settings.audio = output.audio == .opus ? .opus : .aac
+    settings.canvas = output.canvas
     settings.segmentSeconds = output.segmentSeconds
     settings.start = time
     settings.hasShortStart = packager.segmentCount == 0

@@ -1,6 +1,7 @@
 package import Codecs
 package import Ground
 package import JSON
+package import RTP
 
 /// What a client asks for with `POST /v1/recordings`, checked: every value lies in its range.
 package struct RecordingSpecification: Sendable {
@@ -61,6 +62,8 @@ package struct SourceSpecification: Sendable {
   package var port: UInt16?
   package var remote: RemoteSpecification?
   package var srtp: SRTPSpecification?
+  /// Under which ids the sender's packets bear header extensions (RFC 8285). Of an `rtp` source; with `webrtc` they are negotiated.
+  package var extensions = RTPExtensionIDs()
   package var tracks: [TrackSpecification]
 
   package init(tracks: [TrackSpecification]) { self.tracks = tracks }
@@ -267,6 +270,9 @@ package struct HLSOutput: Sendable, Equatable {
   package var video = Video.h264
   package var audio = Audio.aac
   package var quality = Quality.medium
+  /// The size of every picture that is encoded, with black beside those of another shape; nil: each has its own, and the presentation a
+  /// discontinuity where that changes. Pictures that are passed on have their sender's size.
+  package var canvas: PictureSize?
   package init() {}
 }
 

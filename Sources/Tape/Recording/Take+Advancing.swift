@@ -89,6 +89,8 @@ extension Take {
         tell(
           "track.resized", number, \.sizeEvents, at: now,
           [EventField("width", Int64(size.width)), EventField("height", Int64(size.height))])
+      case .rotated(let rotation):
+        tell("track.rotated", number, \.sizeEvents, at: now, [EventField("rotation", Int64(rotation.rawValue))])
       }
     }
     while let correction = participants[participant].clock.popCorrection() {
@@ -140,8 +142,9 @@ extension Take {
       tracks[number].startDelay = max(.zero, TimeSpan(nanoseconds: frame.place - Int64(bitPattern: began.nanoseconds)))
     }
     if frame.isKey { tracks[number].noteKeyFrame(at: time) }
-    let encoded = EncodedFrame(
+    var encoded = EncodedFrame(
       bytes: frame.bytes, track: 0, time: time, duration: frame.duration, isKey: frame.isKey, size: frame.size)
+    encoded.rotation = frame.rotation
     participants[tracks[number].participant].interleaver.push(
       Interleaver.Entry(frame: encoded, packets: frame.packets, track: number, since: since), lane: tracks[number].lane)
   }

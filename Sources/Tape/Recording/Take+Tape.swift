@@ -1,5 +1,6 @@
 import Codecs
 import Ground
+import RTP
 import Track
 
 /// What goes to tape, and into which part of it.
@@ -10,11 +11,22 @@ import Track
 extension Take {
   /// Orders one frame, opening the participant's file, or its next part, where needed.
   func put(_ entry: consuming Interleaver.Entry, _ participant: Int) {
+    if entry.frame.rotation != tracks[entry.track].fileRotation ?? entry.frame.rotation { turn(entry, participant) }
     if tracks[entry.track].fileTrack == nil {
       if participants[participant].isOpen { finishPictures(participant) }
       openPart(participant, for: entry.track)
     }
     write(entry, participant)
+  }
+
+  /// The sender holds its camera otherwise. A header says once how pictures must be turned, so the next part begins, with a key frame.
+  private func turn(_ entry: borrowing Interleaver.Entry, _ participant: Int) {
+    guard entry.frame.isKey else {
+      tracks[entry.track].receiver.needKeyFrame(at: entry.since)
+      return
+    }
+    finishPictures(participant)
+    for number in participants[participant].tracks { tracks[number].fileTrack = nil }
   }
 
   private func write(_ entry: consuming Interleaver.Entry, _ participant: Int) {
@@ -41,6 +53,10 @@ extension Take {
     let end = entry.frame.time + entry.frame.duration
     endTime = max(endTime, end)
     if entry.packets > 0 { tracks[number].framesOrdered += 1 }
+    if tracks[number].specification.kind == .video {
+      if tracks[number].fileRotation == nil { tracks[number].fileRotation = entry.frame.rotation }
+      if let size = entry.frame.size { tracks[number].pictures.note(size, entry.frame.rotation, at: entry.frame.time) }
+    }
     tracks[number].extend(from: entry.frame.time, to: end)
     order(.frame(participant: participant, entry.frame, packets: entry.packets, track: number))
   }
@@ -89,13 +105,17 @@ extension Take {
     let ordered =
       numbers.filter { tracks[$0].specification.kind == .video } + numbers.filter { tracks[$0].specification.kind == .audio }
     var formats: [TrackFormat] = []
-    for number in participants[participant].tracks { tracks[number].fileTrack = nil }
+    for number in participants[participant].tracks {
+      tracks[number].fileTrack = nil
+      tracks[number].fileRotation = nil
+    }
     for (index, number) in ordered.enumerated() {
       tracks[number].fileTrack = index
       var format =
         tracks[number].specification.kind == .audio
         ? TrackFormat(sound: tracks[number].specification.sound) : TrackFormat(codec: tracks[number].specification.codec, channels: 1)
       format.size = tracks[number].receiver.size
+      format.mayRotate = tracks[number].receiver.extensions[.videoOrientation] != nil
       formats.append(format)
     }
     participants[participant].isOpen = true

@@ -53,9 +53,12 @@ extension Take {
   }
 
   /// The session was (re)negotiated.
-  package func setFeedback(_ feedback: SessionFeedback, source: Int, leg: Int) {
-    let leg = sources[source].legs[leg]
+  package func setFeedback(_ feedback: SessionFeedback, source: Int, leg legNumber: Int) {
+    let leg = sources[source].legs[legNumber]
     leg.router.ids = feedback.extensions
+    for number in tracks.indices where tracks[number].source == source && tracks[number].leg == legNumber {
+      tracks[number].receiver.extensions = feedback.extensions
+    }
     if feedback.transportCC {
       if leg.feedback.transport == nil { leg.feedback.transport = TransportFeedback() }
     } else {

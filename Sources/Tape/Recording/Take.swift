@@ -118,6 +118,7 @@ package final class Take {
   /// Adds a port, or pair, to a source; answers its index there.
   package func addLeg(source: Int, peer: consuming RTPPeer, hasRTCPPort: Bool) -> Int {
     sources[source].legs.append(SourceLeg(peer: peer, hasRTCPPort: hasRTCPPort))
+    sources[source].legs[sources[source].legs.count - 1].router.ids = sources[source].specification.extensions
     return sources[source].legs.count - 1
   }
 
@@ -142,6 +143,7 @@ package final class Take {
       tracks[number].nack = NegativeAcknowledger(
         patience: tracks[number].receiver.repairSpan - Take.repairMargin, answersPlainly: specification.rtx == nil)
     }
+    tracks[number].receiver.extensions = sources[source].legs[leg].router.ids
     participants[participant].tracks.append(number)
     sources[source].legs[leg].tracks.append(number)
     return number

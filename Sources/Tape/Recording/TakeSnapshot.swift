@@ -26,6 +26,8 @@ package struct TakeSnapshot: Sendable {
     /// Those that are raised.
     package var alarms: [AlarmKind]
     package var parts: [TrackPart]
+    package var rotation: PictureRotation
+    package var pictures: PictureIndex
     /// How much later than its first packet the track's first frame lies; nil before that frame.
     package var startDelay: TimeSpan?
   }
@@ -118,6 +120,7 @@ extension Take {
           timesAdjusted: entry.timesAdjusted, size: entry.receiver.size, jitterMilliseconds: entry.receiver.statistics.jitterMilliseconds,
           sinceLastPacket: entry.receiver.lastPacketAt.map { now - $0 }, isStalled: entry.isStalled, hasEnded: entry.hasEnded,
           isMuted: entry.isMuted, alarms: AlarmKind.allCases.filter(entry.alarm.raised.contains), parts: entry.parts,
+          rotation: entry.receiver.rotation, pictures: entry.pictures,
           startDelay: entry.startDelay))
     }
     for source in sources {

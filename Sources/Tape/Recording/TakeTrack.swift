@@ -1,3 +1,4 @@
+import Codecs
 import Ground
 import Jitter
 import Track
@@ -38,6 +39,9 @@ struct TakeTrack {
   var hole: TapeHole?
   /// The index in its participant's current file.
   var fileTrack: Int?
+  /// How the pictures of that file must be turned; nil before the first.
+  var fileRotation: PictureRotation?
+  var pictures = PictureIndex()
   var lastTime: MediaTime?
   /// Where the track's first and last key frame lie.
   var firstKeyTime: MediaTime?

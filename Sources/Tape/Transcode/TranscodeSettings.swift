@@ -51,6 +51,8 @@ package struct TranscodeSettings: Sendable, Hashable {
 
   /// Nil: no picture in the output.
   package var video: VideoQuality? = .medium
+  /// The size of every picture that is made, those that come in another shape with black beside them; nil: each has its own.
+  package var canvas: PictureSize?
   package var audio = Audio.aac
   /// At every multiple of so many seconds of the timeline, a picture is an IDR. At least 1.
   package var segmentSeconds = 4

@@ -116,7 +116,9 @@ package struct VideoRelay: ~Copyable {
     case .opus, .multiopus, .pcmu, .pcma, .g722, .l16, .vp8, .aac: return nil
     }
     guard let size, let configuration else { return nil }
-    return TrackFormat(codec: codec, size: size, configuration: configuration)
+    var format = TrackFormat(codec: codec, size: size, configuration: configuration)
+    format.rotation = frame.rotation
+    return format
   }
 
   private mutating func endBlack(at time: MediaTime) throws(TranscodeError) {

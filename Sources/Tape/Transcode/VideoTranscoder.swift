@@ -36,6 +36,7 @@ package struct VideoTranscoder: ~Copyable {
   package private(set) var horizon: MediaTime
 
   private let quality: VideoQuality
+  private let canvas: PictureSize?
   private let preset: String
   private let start: MediaTime
   private let segment: TimeSpan
@@ -49,6 +50,10 @@ package struct VideoTranscoder: ~Copyable {
   private var unscaled: Picture
   /// The size of a picture in the decoder that is newer than `held`.
   private var fresh: PictureSize?
+  private var freshRotation = PictureRotation.none
+  /// Pictures that were turned, and those that wait to be put onto the canvas.
+  private var turned: Picture
+  private var boxed: Picture
   private var hasPicture = false
   private var last: MediaTime?
   private let grid: SegmentGrid
@@ -61,6 +66,7 @@ package struct VideoTranscoder: ~Copyable {
   /// `settings.video` must not be nil to be heeded; it counts as medium otherwise. Throws `cannotOpen`.
   package init(settings: TranscodeSettings) throws(TranscodeError) {
     quality = settings.video ?? .medium
+    canvas = settings.canvas
     preset = settings.encoderPreset
     start = settings.start
     segment = TimeSpan.milliseconds(1000) * Int64(max(settings.segmentSeconds, 1))
@@ -68,8 +74,10 @@ package struct VideoTranscoder: ~Copyable {
     boundary = start.nanoseconds % segment.nanoseconds == 0 ? start : grid.boundary(after: start)
     horizon = MediaTime(nanoseconds: start.nanoseconds - 1)
     decoder = try VP8Decoder()
-    held = Picture(black: Self.placeholderSize)
+    held = Picture(black: settings.canvas ?? Self.placeholderSize)
     unscaled = Picture(black: PictureSize(width: 2, height: 2))
+    turned = unscaled
+    boxed = unscaled
     rate = FrameRateCap(framesPerSecond: quality.framesPerSecond)
   }
 
@@ -86,7 +94,7 @@ package struct VideoTranscoder: ~Copyable {
     let isLate = time < (last.map { $0 + Self.resolution } ?? start)
     if !isLate {
       // Nothing has been put out: what is black before the first picture may as well have its size.
-      if last == nil, !hasPicture, let size = header.size { held = Picture(black: quality.fitted(size)) }
+      if last == nil, !hasPicture, let size = header.size { held = Picture(black: output(frame.rotation.upright(size))) }
       try repeatHeld(before: time)
     }
     // Decoding takes the decoder's picture away, whatever comes of it.
@@ -97,6 +105,7 @@ package struct VideoTranscoder: ~Copyable {
         return
       }
       fresh = size
+      freshRotation = frame.rotation
       hasPicture = true
     } catch {
       counters.undecodable += 1
@@ -180,7 +189,7 @@ package struct VideoTranscoder: ~Copyable {
   /// Whether the size has changed again within a second: each change costs an encoder and breaks the presentation, so a sender cannot have
   /// one with each frame. The new size is taken once the second is over.
   private func isResizedTooSoon(at time: MediaTime) -> Bool {
-    guard let resized, let fresh, quality.fitted(fresh) != held.size else { return false }
+    guard let resized, let fresh, output(freshRotation.upright(fresh)) != held.size else { return false }
     return time - resized < Self.holdInterval
   }
 
@@ -219,21 +228,46 @@ package struct VideoTranscoder: ~Copyable {
     if boundary <= time { boundary = grid.boundary(after: time) }
   }
 
+  /// The size that an upright picture of `size` is put out with.
+  private func output(_ size: PictureSize) -> PictureSize { canvas ?? quality.fitted(size) }
+
+  /// The largest size of the picture's shape that the output takes.
+  private func target(_ size: PictureSize) -> PictureSize {
+    guard let canvas else { return quality.fitted(size) }
+    let isWider = size.width * canvas.height > size.height * canvas.width
+    func even(_ side: Int) -> Int { max(side & ~1, 2) }
+    return isWider
+      ? PictureSize(width: canvas.width, height: even((size.height * canvas.width + size.width / 2) / size.width))
+      : PictureSize(width: even((size.width * canvas.height + size.height / 2) / size.height), height: canvas.height)
+  }
+
   private mutating func loadFresh() throws(TranscodeError) {
-    guard let size = fresh else { return }
+    guard let coded = fresh else { return }
     fresh = nil
-    let target = quality.fitted(size)
-    if target.width <= size.width, target.height <= size.height, min(size.width, size.height) <= quality.shortSide {
+    let size = freshRotation.upright(coded)
+    let target = target(size)
+    let output = output(size)
+    let isCropped =
+      canvas == nil && target.width <= size.width && target.height <= size.height && min(size.width, size.height) <= quality.shortSide
+    if isCropped, freshRotation == .none {
       held.resize(to: target)
       _ = decoder.copyPicture(into: &held)
       return
     }
-    unscaled.resize(to: size)
+    unscaled.resize(to: coded)
     guard decoder.copyPicture(into: &unscaled) else { return }
-    if scaler?.source != size || scaler?.target != target {
+    if freshRotation != .none { turned.turn(unscaled, by: freshRotation) }
+    held.resize(to: output)
+    let source = freshRotation == .none ? coded : size
+    if scaler?.source != source || scaler?.target != target {
       scaler = nil
-      scaler = try Scaler(from: size, to: target)
+      scaler = try Scaler(from: source, to: target)
     }
-    scaler?.scale(unscaled, into: &held)
+    guard target != output else {
+      if freshRotation == .none { scaler?.scale(unscaled, into: &held) } else { scaler?.scale(turned, into: &held) }
+      return
+    }
+    if freshRotation == .none { scaler?.scale(unscaled, into: &boxed) } else { scaler?.scale(turned, into: &boxed) }
+    held.letterbox(boxed)
   }
 }
