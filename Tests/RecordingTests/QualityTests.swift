@@ -156,7 +156,9 @@ import Track
     #expect(json["totals"]?["packetsLost"] == 20 && json["totals"]?["packetsRecovered"]?["nack"] == 0)
     let track = try #require(json["tracks"]?.arrayValue?.first)
     #expect(track["missingMilliseconds"]?.doubleValue == 400 && track["longestHoleSeconds"] == 0.4)
-    let hole: JSONValue = ["startSeconds": 2, "durationSeconds": 0.4, "cause": "packetLoss", "packetsLost": 20, "framesDropped": 0]
+    let hole: JSONValue = [
+      "startSeconds": 2, "durationSeconds": 0.4, "cause": "packetLoss", "packetsLost": 20, "framesDropped": 0, "degraded": false,
+    ]
     #expect(track["holes"]?.arrayValue?.count == 1 && track["holes"]?.arrayValue?.first?.text() == hole.text())
     #expect(json["files"]?.arrayValue?.first?["verdict"] == "degraded")
     let thresholds = json["thresholds"]?["soundMissing"]
