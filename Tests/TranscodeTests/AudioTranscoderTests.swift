@@ -89,6 +89,38 @@ private let delay = 312
     #expect(longest < 200)
   }
 
+  /// What fills a hole on tape does not stand in the way of the copy that the next packet carries: sound comes out as if the hole were open.
+  @Test(arguments: [[40], [40, 41], [40, 41, 42], [40, 44]] as [[Int]]) func redundancyInTheNextPacketIsUsed(_ lost: [Int]) throws {
+    let packets = try Content.audio(
+      "0.3*sin(2*PI*(150+80*sin(2*PI*3*t))*t)*(0.6+0.4*sin(2*PI*5*t))", seconds: 2, bitRate: "24k",
+      options: ["-application", "voip", "-fec", "1", "-packet_loss", "30"])
+    let open = packets.enumerated().filter { !lost.contains($0.offset) }.map(\.element)
+    var filled: [EncodedFrame] = []
+    for (index, packet) in packets.enumerated() where !lost.contains(index) {
+      let before = filled.last.map { $0.time + $0.duration } ?? .zero
+      let missing = (packet.time - before).nanoseconds * 6 / 125_000
+      OpusPacket.concealing(samples: missing, after: filled.last?.bytes[0] ?? 0) { fill, start in
+        var bytes: [UInt8] = []
+        fill.write(to: &bytes)
+        let time = before + ClockRate(48_000).span(ofTicks: start)
+        filled.append(EncodedFrame(bytes: bytes, track: 0, time: time, duration: fill.duration, isKey: true))
+      }
+      filled.append(packet)
+    }
+    #expect(filled.count > open.count)
+    let (whole, holes) = try (transcodeAudio(open, end: .seconds(2)), transcodeAudio(filled, end: .seconds(2)))
+    #expect(holes.frames.map(\.bytes) == whole.frames.map(\.bytes))
+    #expect(holes.counters.concealedSamples == lost.count * 960)
+    guard lost.count == 1 else { return }
+    // The copy is nearer to what was said than what a decoder goes on with.
+    let said = try Judge.sound(transcodeAudio(packets, end: .seconds(2)).frames, channels: 1)
+    let restored = try Judge.sound(holes.frames, channels: 1)
+    let place = (lost[lost.count - 1] * 960)..<((lost[lost.count - 1] + 1) * 960)
+    let energy = place.reduce(Float(0)) { $0 + said[$1] * said[$1] }
+    let error = place.reduce(Float(0)) { $0 + (said[$1] - restored[$1]) * (said[$1] - restored[$1]) }
+    #expect(error < energy / 2, "\(error) of \(energy)")
+  }
+
   /// A lost packet is a hole whatever its length, and never taken for drift.
   @Test(arguments: [5, 10, 20, 40, 60]) func lossOfAPacketMovesNothing(milliseconds: Int) throws {
     let packets = try Content.audio(beeps, seconds: 4, packetMilliseconds: milliseconds)

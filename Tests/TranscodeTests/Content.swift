@@ -28,14 +28,13 @@ enum Content {
 
   /// Opus packets of the sound that `expression` (ffmpeg's aevalsrc) describes, one after the other from time zero.
   static func audio(
-    _ expression: String, seconds: Double, channels: Int = 1, packetMilliseconds: Int = 20, bitRate: String = "96k"
+    _ expression: String, seconds: Double, channels: Int = 1, packetMilliseconds: Int = 20, bitRate: String = "96k",
+    options: [String] = ["-vbr", "off", "-application", "audio"]
   ) throws -> [EncodedFrame] {
     let expressions = [String](repeating: expression, count: channels).joined(separator: "|")
-    let file = try FFmpeg.run([
-      "-f", "lavfi", "-i", "aevalsrc=\(expressions):s=48000:d=\(seconds)", "-c:a", "libopus", "-b:a", bitRate, "-vbr", "off",
-      "-application",
-      "audio", "-frame_duration", "\(packetMilliseconds)", "-f", "ogg", "{out}",
-    ])
+    let file = try FFmpeg.run(
+      ["-f", "lavfi", "-i", "aevalsrc=\(expressions):s=48000:d=\(seconds)", "-c:a", "libopus", "-b:a", bitRate] + options
+        + ["-frame_duration", "\(packetMilliseconds)", "-f", "ogg", "{out}"])
     let duration = TimeSpan.milliseconds(Int64(packetMilliseconds))
     return ogg(file).dropFirst(2).enumerated().map { index, bytes in
       EncodedFrame(bytes: bytes, track: 0, time: .zero + duration * Int64(index), duration: duration, isKey: true)

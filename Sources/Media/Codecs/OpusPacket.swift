@@ -35,6 +35,11 @@ package struct OpusPacket: Sendable, Equatable {
     }
   }
 
+  /// Whether a packet is of frames without a byte, as those are that `concealing` makes.
+  package static func isWithoutSound(_ packet: [UInt8]) -> Bool {
+    packet.count == 1 || (packet.count == 2 && packet[0] & 3 == 3 && packet[1] & 0xc0 == 0)
+  }
+
   /// The most bytes that one frame can have (RFC 6716 §3.2.1).
   private static let maximumFrameBytes = 1275
 

@@ -18,6 +18,8 @@ package struct AudioTranscoder: ~Copyable {
   private var other: SoundDecoder?
   private var encoder: AACEncoder
   private var line: SoundLine
+  /// What fills a short hole, until it is known what follows.
+  private var waiting: EncodedFrame?
   private var undelivered = Outbox<EncodedFrame>()
   private var unheard: Int
   /// The sample at which the next frame put out begins.
@@ -66,6 +68,25 @@ package struct AudioTranscoder: ~Copyable {
       counters.undecodable += 1
       return
     }
+    // What was lost is made up when the packet after it is there, which may carry a copy of it (RFC 6716 §2.1.7).
+    let isLost = opus != nil && samples <= Self.concealableSamples && OpusPacket.isWithoutSound(frame.bytes)
+    if let lost = waiting.take(), isLost || SampleTime.index(frame.time) - SampleTime.index(lost.time) > Self.concealableSamples {
+      try place(lost)
+    }
+    if isLost {
+      waiting = frame
+    } else {
+      try place(frame, samples: samples)
+    }
+  }
+
+  /// A packet without sound that no packet follows at once.
+  private mutating func place(_ lost: EncodedFrame) throws(TranscodeError) {
+    guard let packet = try? OpusPacket(parsing: lost.bytes.span) else { return }
+    try place(lost, samples: packet.samples)
+  }
+
+  private mutating func place(_ frame: EncodedFrame, samples: Int) throws(TranscodeError) {
     var stretch = 0
     var skipped = 0
     let held = other?.heldSamples ?? 0
@@ -98,13 +119,19 @@ package struct AudioTranscoder: ~Copyable {
   /// Long silences cost time and memory in one call: advance by seconds, and poll. Throws `cannotEncode`.
   package mutating func advance(to time: MediaTime) throws(TranscodeError) {
     guard !isFinished else { return }
+    if let lost = waiting, lost.time + lost.duration <= time { try placeWaiting() }
     try silence(until: SampleTime.index(time))
+  }
+
+  private mutating func placeWaiting() throws(TranscodeError) {
+    if let lost = waiting.take() { try place(lost) }
   }
 
   /// Ends the output with the frame that holds `time`. Nothing can be received afterwards. Throws `cannotEncode`.
   package mutating func finish(at time: MediaTime) throws(TranscodeError) {
     guard !isFinished else { return }
     let frame = Int64(AACEncoder.frameSamples)
+    try placeWaiting()
     try silence(until: SampleTime.index(time))
     try silence(until: (line.end + frame - 1) / frame * frame)
     isFinished = true
