@@ -8,9 +8,9 @@ struct Layered: Decodable {
   var mode: String?
   var width: Int?
 
-  /// A page that publishes the browser's fake camera as VP9 in the layers that `mode` names, for as long as `pictures` layer frames take,
+  /// A page that publishes the browser's fake camera as `codec` in the layers that `mode` names, for as long as `pictures` layer frames take,
   /// and stops the recording.
-  static func page(mode: String, width: Int, height: Int, frames: Int) -> String {
+  static func page(_ codec: String, mode: String, width: Int, height: Int, frames: Int) -> String {
     """
     <!doctype html><script>
     const report = result => fetch('/result', {method: 'POST', body: JSON.stringify(result)});
@@ -31,7 +31,8 @@ struct Layered: Decodable {
       const video = pc.addTransceiver(media.getVideoTracks()[0], {direction: 'sendonly', streams: [media],
         sendEncodings: [{maxBitrate: 3000000, scalabilityMode: '\(mode)'}]});
       const codecs = RTCRtpSender.getCapabilities('video').codecs;
-      video.setCodecPreferences(codecs.filter(c => c.mimeType == 'video/VP9' && /profile-id=0/.test(c.sdpFmtpLine) || c.mimeType == 'video/rtx'));
+      video.setCodecPreferences(codecs.filter(
+        c => c.mimeType == 'video/\(codec)' && /profile(-id)?=0/.test(c.sdpFmtpLine) || c.mimeType == 'video/rtx'));
       await pc.setLocalDescription();
       await new Promise(done => {
         const look = () => { if (pc.iceGatheringState == 'complete') done(); };
@@ -40,7 +41,7 @@ struct Layered: Decodable {
       const recording = await call('POST', '', {room: 'layers', source: {type: 'webrtc', offer: pc.localDescription.sdp, participant: 'ada'},
         outputs: {file: {container: 'webm'}, hls: {segmentSeconds: 1}}});
       // All layers are sent from the start where the bandwidth is not to be found out first.
-      const answer = recording.sources[0].answer.replace(/(a=rtpmap:(\\d+) VP9\\/90000\\r?\\n)/, '$1a=fmtp:$2 x-google-start-bitrate=2500\\r\\n');
+      const answer = recording.sources[0].answer.replace(/(a=rtpmap:(\\d+) \(codec)\\/90000\\r?\\n)/, '$1a=fmtp:$2 x-google-start-bitrate=2500\\r\\n');
       await pc.setRemoteDescription({type: 'answer', sdp: answer});
       const end = performance.now() + 60000;
       let sent = await outbound(pc);
@@ -59,12 +60,13 @@ struct Layered: Decodable {
 }
 
 extension BrowserTests {
-  /// VP9 in spatial layers, from a real browser and back into it: what is on tape shows the largest layer, and that one alone.
+  /// VP9 and AV1 in spatial layers, from a real browser and back into it: what is on tape shows the largest layer, and that one alone.
   @Suite struct LayersTests {
-    @Test(arguments: ["L3T3_KEY", "L3T3", "L2T2"]) func theLargestLayerPlays(_ mode: String) throws {
+    @Test(arguments: [("VP9", "L3T3_KEY"), ("VP9", "L3T3"), ("VP9", "L2T2"), ("AV1", "L3T3_KEY"), ("AV1", "L3T3"), ("AV1", "L1T3")])
+    func theLargestLayerPlays(_ codec: String, _ mode: String) throws {
       let daemon = try Daemon()
       // No smaller picture is given three layers.
-      let server = PageServer(page: Layered.page(mode: mode, width: 960, height: 540, frames: 500), control: daemon.control)
+      let server = PageServer(page: Layered.page(codec, mode: mode, width: 960, height: 540, frames: 500), control: daemon.control)
       defer { server.close() }
       let published = try #require(try Browser.send(server, Layered.self), "the browser did not report")
       #expect(published.error == nil)
@@ -72,7 +74,7 @@ extension BrowserTests {
       #expect(published.mode == mode)
       #expect(published.width == 960)
       let tape = daemon.folder.path + "/recordings/layers/\(id)/recording.webm"
-      try expectOneSize(tape)
+      try expectOneSize(tape, decoders: codec == "AV1" ? ["libdav1d", "libaom-av1"] : ["vp9", "libvpx-vp9"])
       for path in ["files/recording.webm", "hls/master.m3u8"] {
         let player = PageServer(page: Playback.page("/v1/recordings/\(id)/\(path)"), control: daemon.control)
         defer { player.close() }
@@ -85,18 +87,19 @@ extension BrowserTests {
 
     /// A decoder that shows each frame that is marked as shown makes as many pictures as there are on tape, all but a few of the largest
     /// size (a sender may leave a layer out), and the same ones as the decoder of the format's makers.
-    private func expectOneSize(_ path: String) throws {
+    private func expectOneSize(_ path: String, decoders: [String]) throws {
       let packets = try lines("ffprobe", ["-v", "error", "-select_streams", "v", "-show_entries", "packet=size", "-of", "csv=p=0", path])
       let sizes = try lines("ffprobe", ["-v", "error", "-select_streams", "v", "-show_entries", "frame=width", "-of", "csv=p=0", path])
       #expect(packets.count >= 100)
       #expect(sizes.count == packets.count)
       #expect(sizes.count { $0.hasPrefix("960") } * 10 >= sizes.count * 9, "\(Dictionary(grouping: sizes) { $0 }.mapValues(\.count))")
-      let pictures = try [["-c:v", "vp9"], ["-c:v", "libvpx-vp9"]].map { decoder in
+      let pictures = try decoders.map { decoder in
         // The picture's checksum; their times are the same file's.
         try lines(
           "ffmpeg",
-          ["-v", "error", "-xerror"] + decoder + [
-            "-i", path, "-map", "0:v", "-fps_mode", "passthrough", "-autoscale", "0", "-f", "framemd5", "-",
+          [
+            "-v", "error", "-xerror", "-c:v", decoder, "-i", path, "-map", "0:v", "-fps_mode", "passthrough", "-autoscale", "0", "-f",
+            "framemd5", "-",
           ]
         )
         .filter { !$0.hasPrefix("#") }.compactMap { $0.split(separator: ",").last.map(String.init) }

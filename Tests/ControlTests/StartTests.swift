@@ -273,11 +273,11 @@ private let badStarts: [(String, String, String)] = [
   ),
   (
     source("", tracks: #"{"participant":"a","payloadType":1}"#), "source.tracks[0].codec",
-    "this field is required: allowed is opus, multiopus, G722, PCMU, PCMA, L16, VP8, VP9, H264 or AV1"
+    "this field is required: allowed is opus, multiopus, G722, PCMU, PCMA, L16, VP8, VP9, H264, AV1 or H265"
   ),
   (
     source("", tracks: #"{"participant":"a","codec":"H263","payloadType":1}"#), "source.tracks[0].codec",
-    "\"H263\" is not a codec that can be recorded; allowed is opus, multiopus, G722, PCMU, PCMA, L16, VP8, VP9, H264 or AV1"
+    "\"H263\" is not a codec that can be recorded; allowed is opus, multiopus, G722, PCMU, PCMA, L16, VP8, VP9, H264, AV1 or H265"
   ),
   (source("", tracks: #"{"participant":"a","codec":"opus"}"#), "source.tracks[0].payloadType", "this field is required: 0 to 127"),
   (
@@ -361,7 +361,7 @@ private let badStarts: [(String, String, String)] = [
   ),
   (
     source("", tracks: #"{"participant":"a","codec":"VP8","payloadType":96,"parameters":{}}"#), "source.tracks[0].parameters",
-    "only H264 and multiopus have parameters to know beforehand, and this is VP8"
+    "only H264, H265 and multiopus have parameters to know beforehand, and this is VP8"
   ),
   (
     #"{"room":"r","source":{"type":"rtp","tracks":[{"participant":"a","codec":"PCMU"}]},"outputs":{"file":{"container":"webm"}}}"#,

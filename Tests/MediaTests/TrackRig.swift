@@ -41,12 +41,12 @@ struct TrackRig {
   /// `payloadType`: of sound, where others share its numbers.
   init(
     _ codec: Codec, ssrc: SSRC? = TrackRig.ssrc, deadline: Int64 = 500, sound: SoundFormat? = nil, payloadType: UInt8? = nil,
-    parameterSets: [[UInt8]] = []
+    parameterSets: [[UInt8]] = [], hasOrderNumbers: Bool = false
   ) {
     let index = clock.addTrack(isAudio: codec.kind == .audio, rate: sound?.clockRate ?? codec.clockRate)
     receiver = TrackReceiver(
       codec: codec, clockIndex: index, ssrc: ssrc, repair: RepairDeadline(fixed: .milliseconds(deadline)), sound: sound,
-      parameterSets: parameterSets)
+      parameterSets: parameterSets, hasOrderNumbers: hasOrderNumbers)
     receiver.soundType = payloadType.map { PayloadType($0) }
   }
 

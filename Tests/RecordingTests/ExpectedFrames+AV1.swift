@@ -1,40 +1,9 @@
 /// AV1's payload format once more, in the simplest way that is right.
 extension ExpectedFrames {
   init(av1 packets: [(number: Int, packet: CapturedPackets.Packet)]) {
-    self.init(audio: [])
-    var hasKey = false
-    var isBroken = false
-    var last: Int?
-    var start = 0
-    while start < packets.count {
-      var end = start + 1
-      while end < packets.count, packets[end].packet.timestamp == packets[start].packet.timestamp { end += 1 }
-      let part = packets[start..<end].map(\.packet)
-      let isWhole = packets[end - 1].number - packets[start].number == end - start - 1 && part[part.count - 1].marker
-      if let last, packets[start].number != last + 1 { isBroken = true }
-      last = packets[end - 1].number
-      start = end
-      guard isWhole, let bytes = ExpectedFrames.sized(ExpectedFrames.units(part.map(\.payload))) else {
-        incomplete += 1
-        isBroken = true
-        continue
-      }
-      whole += 1
+    self.init(packets) { payloads in
       // What begins a coded video sequence says so in its aggregation header.
-      let isKey = part[0].payload[0] & 8 != 0
-      if isKey {
-        hasKey = true
-        isBroken = false
-      }
-      guard hasKey else {
-        beforeFirstKeyFrame += 1
-        continue
-      }
-      guard !isBroken else {
-        gated += 1
-        continue
-      }
-      frames.append(Frame(bytes: bytes, timestamp: part[0].timestamp, isKey: isKey))
+      ExpectedFrames.sized(ExpectedFrames.units(payloads)).map { ($0, payloads[0][0] & 8 != 0) }
     }
   }
 

@@ -24,8 +24,47 @@ struct ExpectedFrames {
     case .vp8: self.init(video: packets)
     case .vp9: self.init(vp9: packets)
     case .h264: self.init(h264: packets)
+    case .h265: self.init(h265: packets)
     case .av1: self.init(av1: packets)
     case .opus, .multiopus, .pcmu, .pcma, .g722, .l16, .aac: self.init(audio: packets)
+    }
+  }
+
+  /// Of a codec whose pictures each refer to those before, back to a key frame: `read` makes one of a timestamp's payloads; nil where they
+  /// are none.
+  init(_ packets: [(number: Int, packet: CapturedPackets.Packet)], read: ([[UInt8]]) -> (bytes: [UInt8], isKey: Bool)?) {
+    self.init(audio: [])
+    var hasKey = false
+    var isBroken = false
+    var last: Int?
+    var start = 0
+    while start < packets.count {
+      var end = start + 1
+      while end < packets.count, packets[end].packet.timestamp == packets[start].packet.timestamp { end += 1 }
+      let part = packets[start..<end].map(\.packet)
+      let isWhole = packets[end - 1].number - packets[start].number == end - start - 1 && part[part.count - 1].marker
+      if let last, packets[start].number != last + 1 { isBroken = true }
+      last = packets[end - 1].number
+      start = end
+      guard isWhole, let frame = read(part.map(\.payload)) else {
+        incomplete += 1
+        isBroken = true
+        continue
+      }
+      whole += 1
+      if frame.isKey {
+        hasKey = true
+        isBroken = false
+      }
+      guard hasKey else {
+        beforeFirstKeyFrame += 1
+        continue
+      }
+      guard !isBroken else {
+        gated += 1
+        continue
+      }
+      frames.append(Frame(bytes: frame.bytes, timestamp: part[0].timestamp, isKey: frame.isKey))
     }
   }
 

@@ -23,6 +23,7 @@ import Testing
       case "opus": #expect(found.format == PayloadFormat("opus/48000/2"), label)
       case "h264": #expect(found.format == PayloadFormat("H264/90000"), label)
       case "vp8": #expect(found.format == PayloadFormat("VP8/90000"), label)
+      case "h265": #expect(found.format == PayloadFormat("H265/90000"), label)
       case "av1": #expect(found.format == PayloadFormat("AV1/90000"), label)
       case "vp9": #expect(found.format == PayloadFormat("VP9/90000"), label)
       case "rtx":

@@ -41,12 +41,7 @@ extension TrackSpecification {
     let payloadType = try fields.require("payloadType", fields.payloadType() ?? sound?.staticType, "0 to 127")
     self.init(participant: participant, codec: codec, payloadType: payloadType, ssrc: try fields.ssrc())
     if let sound { self.sound = sound } else { try TrackSpecification.checkClock(fields, codec) }
-    if codec != .multiopus, let parameters = try fields.object("parameters", knowing: ["sprop-parameter-sets"]) {
-      guard codec == .h264 else {
-        throw .field(fields.name("parameters"), "only H264 and multiopus have parameters to know beforehand, and this is \(codec.rawValue)")
-      }
-      parameterSets = try TrackSpecification.sets(parameters)
-    }
+    if codec != .multiopus { try readParameters(fields) }
     if let rtx = try fields.object("rtx", knowing: ["payloadType", "ssrc"]) {
       let type = try rtx.require("payloadType", rtx.payloadType(), "0 to 127")
       self.rtx = RTXSpecification(payloadType: type, ssrc: try rtx.ssrc())
@@ -72,12 +67,34 @@ extension TrackSpecification {
     }
   }
 
-  /// Base64 of NAL units, with commas between them (RFC 6184 §8.1).
-  private static func sets(_ fields: FieldReader) throws(ControlError) -> [[UInt8]] {
-    let name = "sprop-parameter-sets"
+  /// What the sender signalled of its stream.
+  private mutating func readParameters(_ fields: FieldReader) throws(ControlError) {
+    let names = [
+      Codec.h264: ["sprop-parameter-sets"], .h265: ["sprop-vps", "sprop-sps", "sprop-pps", "sprop-max-don-diff"],
+    ]
+    guard fields.value("parameters") != nil else { return }
+    guard let known = names[codec] else {
+      throw .field(
+        fields.name("parameters"), "only H264, H265 and multiopus have parameters to know beforehand, and this is \(codec.rawValue)")
+    }
+    guard let parameters = try fields.object("parameters", knowing: known) else { return }
+    guard codec == .h265 else {
+      parameterSets = try TrackSpecification.sets(parameters, "sprop-parameter-sets") { $0 & 0x1f == 7 || $0 & 0x1f == 8 }
+      return
+    }
+    for (name, type) in zip(known, [32, 33, 34] as [UInt8]) {
+      parameterSets += try TrackSpecification.sets(parameters, name) { $0 >> 1 == type }
+    }
+    hasOrderNumbers = try parameters.integer("sprop-max-don-diff", 0...32_767, "a number of NAL units") ?? 0 > 0
+  }
+
+  /// Base64 of NAL units, with commas between them (RFC 6184 §8.1, RFC 7798 §7.1), of types that their first byte tells.
+  private static func sets(
+    _ fields: FieldReader, _ name: String, where isSet: (UInt8) -> Bool
+  ) throws(ControlError) -> [[UInt8]] {
     var sets: [[UInt8]] = []
     for text in (try fields.string(name, length: 1...65_536) ?? "").split(separator: ",") {
-      guard let unit = Base64.decode(String(text)), let type = unit.first, type & 0x1f == 7 || type & 0x1f == 8 else {
+      guard let unit = Base64.decode(String(text)), let first = unit.first, isSet(first) else {
         throw .field(fields.name(name), "\(Shown.value(.string(String(text)))) is not a parameter set in base64")
       }
       sets.append(unit)

@@ -136,14 +136,17 @@ final class WebRTCSession: @unchecked Sendable {
     }
   }
 
-  /// Those of an H.264 sender that signals them (RFC 6184 §8.1); what cannot be read will come in the stream.
+  /// Those of an H.264 or H.265 sender that signals them (RFC 6184 §8.1, RFC 7798 §7.1); what cannot be read will come in the stream.
   private static func parameterSets(_ parameters: String?) -> [[UInt8]] {
-    let name = "sprop-parameter-sets="
+    let names = ["sprop-parameter-sets=", "sprop-vps=", "sprop-sps=", "sprop-pps="]
+    var sets: [[UInt8]] = []
     for word in (parameters ?? "").split(separator: ";") {
       let field = word.drop { $0 == " " }
-      if field.hasPrefix(name) { return field.dropFirst(name.count).split(separator: ",").compactMap { Base64.decode($0.utf8) } }
+      for name in names where field.hasPrefix(name) {
+        sets += field.dropFirst(name.count).split(separator: ",").compactMap { Base64.decode($0.utf8) }
+      }
     }
-    return []
+    return sets
   }
 
   func section(_ section: AgreedSection, tracks: [Int]) -> SessionSection? {

@@ -1,6 +1,7 @@
 import Codecs
 import Ground
 import RTP
+import Track
 
 /// What the packets of one SSRC on one flow show of themselves, before anybody has said what they are.
 struct StreamEvidence: Sendable {
@@ -36,6 +37,8 @@ struct StreamEvidence: Sendable {
   private var vp9 = Plausibility()
   private var h264 = Plausibility()
   private var h264Sets = 0
+  private var h265 = Plausibility()
+  private var h265Sets = 0
   private var av1 = Plausibility()
   private var av1Sequences = 0
   /// The first packets' first two bytes and timestamps: what a retransmission says of the packet that it repeats (RFC 4588 §4).
@@ -91,6 +94,7 @@ struct StreamEvidence: Sendable {
       weighVP8(packet, datagram, isNext: isNext)
       weighVP9(packet, datagram, isNext: isNext)
       weighH264(packet, datagram)
+      weighH265(packet, datagram)
       weighAV1(packet, datagram)
       if repeats.count < 64, packet.payloadCount > 2 {
         repeats.append((SequenceNumber(datagram.u16(at: packet.payloadStart)), packet.timestamp))
@@ -191,6 +195,18 @@ struct StreamEvidence: Sendable {
     }
   }
 
+  private mutating func weighH265(_ packet: RTPPacket, _ datagram: Span<UInt8>) {
+    // TID counts from one, and layers above the lowest are not sent.
+    guard packet.payloadCount > 2, datagram.u16(at: packet.payloadStart) & 0x1f8 == 0, datagram[packet.payloadStart + 1] & 7 != 0,
+      (try? H265Payload(parsing: datagram, from: packet.payloadStart, to: packet.payloadEnd)) != nil
+    else {
+      h265.bad += 1
+      return
+    }
+    h265.good += 1
+    if TrackReceiver.keyFrameSize(.h265, packet, datagram) != nil { h265Sets += 1 }
+  }
+
   private mutating func weighAV1(_ packet: RTPPacket, _ datagram: Span<UInt8>) {
     // The aggregation header's reserved bits are zero.
     guard packet.payloadCount > 1, datagram[packet.payloadStart] & 7 == 0,
@@ -231,6 +247,7 @@ struct StreamEvidence: Sendable {
     if vp8.isConvincing, vp8KeyFrames > 0 || vp8.good >= 20, rate == nil || rate == 90_000 { return PayloadFormat(.vp8) }
     if vp9.isConvincing, vp9.good >= 8, rate == nil || rate == 90_000 { return PayloadFormat(.vp9) }
     if h264.isConvincing, h264Sets > 0, rate == nil || rate == 90_000 { return PayloadFormat(.h264) }
+    if h265.isConvincing, h265Sets > 0, rate == nil || rate == 90_000 { return PayloadFormat(.h265) }
     if av1.isConvincing, av1Sequences > 0, rate == nil || rate == 90_000 { return PayloadFormat(.av1) }
     // Which channels several streams carry, only a description tells.
     if opusStreams.isConvincing, opusStreams.good >= 8 { return nil }

@@ -58,7 +58,7 @@ package struct StreamInspection: Sendable {
     guard stream.isReadable, case .media = stream.role else { return }
     let codec = (stream.wrapped ?? stream.format).codec
     switch codec {
-    case .vp8, .vp9, .h264, .av1: video = codec.map { VideoInspection($0) }
+    case .vp8, .vp9, .h264, .h265, .av1: video = codec.map { VideoInspection($0) }
     default: break
     }
     sound = (stream.wrapped ?? stream.format).sound

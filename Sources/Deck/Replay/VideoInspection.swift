@@ -39,6 +39,9 @@ package struct VideoInspection: Sendable {
       if codec == .h264 {
         let payload = try H264Payload(parsing: datagram, from: packet.payloadStart, to: packet.payloadEnd)
         part.head = VideoInspection.head(payload, packet, datagram)
+      } else if codec == .h265 {
+        let payload = try H265Payload(parsing: datagram, from: packet.payloadStart, to: packet.payloadEnd)
+        part.head = VideoInspection.h265(payload, datagram)
       } else if codec == .vp9 {
         try VideoInspection.readVP9(packet, datagram, &part)
       } else if codec == .av1 {
@@ -91,6 +94,30 @@ package struct VideoInspection: Sendable {
         head?.size = (try? H264SequenceParameterSet(parsing: datagram.extracting(found)))?.size
       }
       unit = payload == .single ? nil : H264Payload.nextUnit(datagram, at: &at, start: start, end: end)
+    }
+    return head
+  }
+
+  /// What an H.265 packet begins; nil for a unit's later fragments, and for slices that begin within a picture.
+  private static func h265(_ payload: H265Payload, _ datagram: Span<UInt8>) -> Head? {
+    var units: [(type: UInt8, body: Range<Int>)] = []
+    var at = payload.body.lowerBound
+    switch payload.kind {
+    case .fragment(false, _): return nil
+    case .single, .fragment: units.append((payload.type, payload.body))
+    case .aggregate:
+      while let unit = payload.nextUnit(datagram, at: &at) {
+        units.append((H265UnitType.of(datagram[unit.lowerBound]), unit.lowerBound + 2..<unit.upperBound))
+      }
+    }
+    var head: Head?
+    for (type, body) in units {
+      // first_slice_segment_in_pic_flag is the first bit.
+      if !H265UnitType.isPicture(type) || !body.isEmpty && datagram[body.lowerBound] & 0x80 != 0 { head = head ?? Head(isKey: false) }
+      if H265UnitType.isRandomAccess(type) { head?.isKey = true }
+      if type == H265UnitType.sequenceParameterSet {
+        head?.size = (try? H265SequenceParameterSet(parsing: datagram.extracting(body.lowerBound - 2..<body.upperBound)))?.size
+      }
     }
     return head
   }

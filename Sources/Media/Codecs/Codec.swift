@@ -19,12 +19,13 @@ package enum Codec: String, Sendable, Hashable, CaseIterable {
   case vp8 = "VP8"
   case vp9 = "VP9"
   case h264 = "H264"
+  case h265 = "H265"
   case av1 = "AV1"
   /// Made by the transcoder for HLS; never comes over RTP here.
   case aac = "AAC"
 
   /// The codecs accepted from an RTP source.
-  package static let received: [Codec] = [.opus, .multiopus, .g722, .pcmu, .pcma, .l16, .vp8, .vp9, .h264, .av1]
+  package static let received: [Codec] = [.opus, .multiopus, .g722, .pcmu, .pcma, .l16, .vp8, .vp9, .h264, .av1, .h265]
 
   /// The received codec of that name; nil where there is none.
   package init?(name: String) {
@@ -35,19 +36,19 @@ package enum Codec: String, Sendable, Hashable, CaseIterable {
   package var kind: MediaKind {
     switch self {
     case .opus, .multiopus, .pcmu, .pcma, .g722, .l16, .aac: .audio
-    case .vp8, .vp9, .h264, .av1: .video
+    case .vp8, .vp9, .h264, .h265, .av1: .video
     }
   }
   /// Whether its pictures go into HLS as they are.
-  package var isPlayedInMP4: Bool { [.vp9, .h264, .av1].contains(self) }
-  /// The RTP clock rate that the payload format fixes (RFC 7587 §4.1, RFC 7741 §6.1, RFC 9628 §6, RFC 6184 §8.1, AV1 RTP
-  /// payload format §7.1, RFC 3551 §6); for L16, which runs at any, that of its static payload types.
+  package var isPlayedInMP4: Bool { [.vp9, .h264, .h265, .av1].contains(self) }
+  /// The RTP clock rate that the payload format fixes (RFC 7587 §4.1, RFC 7741 §6.1, RFC 9628 §6, RFC 6184 §8.1, RFC 7798 §7.1,
+  /// AV1 RTP payload format §7.1, RFC 3551 §6); for L16, which runs at any, that of its static payload types.
   package var clockRate: ClockRate {
     switch self {
     case .opus, .multiopus, .aac: ClockRate(48_000)
     case .pcmu, .pcma, .g722: ClockRate(8_000)
     case .l16: ClockRate(44_100)
-    case .vp8, .vp9, .h264, .av1: ClockRate(90_000)
+    case .vp8, .vp9, .h264, .h265, .av1: ClockRate(90_000)
     }
   }
   /// The clock rates that it may run at.
@@ -86,7 +87,7 @@ package struct TrackFormat: Sendable, Hashable {
   package var rotation = PictureRotation.none
   /// Video only: whether that may be told later.
   package var mayRotate = false
-  /// The codec's own header where it has one: avcC for H.264, AudioSpecificConfig for AAC; empty otherwise.
+  /// The codec's own header where it has one: avcC for H.264, hvcC for H.265, av1C for AV1, AudioSpecificConfig for AAC; empty otherwise.
   package var configuration: [UInt8]
 
   /// A track of `codec`.
@@ -127,7 +128,7 @@ package struct PictureSize: Sendable, Hashable, CustomStringConvertible {
 
 /// One coded frame with its place on the recording's timeline: what the tape and the transcoder take.
 package struct EncodedFrame: Sendable {
-  /// The frame as the codec defines it: an Opus packet, a VP8 frame, an H.264 access unit with 4-byte lengths, an AV1 temporal unit of
+  /// The frame as the codec defines it: an Opus packet, a VP8 frame, an H.264 or H.265 access unit with 4-byte lengths, an AV1 temporal unit of
   /// units with their sizes, a raw AAC frame.
   package var bytes: [UInt8]
   /// Which track of its file the frame belongs to: an index into the formats that the file was opened with.

@@ -9,7 +9,7 @@ package enum TapeContainer: String, Sendable, Hashable, CaseIterable {
   package func holds(_ codec: Codec) -> Bool {
     switch codec {
     case .opus, .multiopus, .vp8, .vp9, .av1: true
-    case .h264, .pcmu, .pcma, .g722, .l16: self == .mkv
+    case .h264, .h265, .pcmu, .pcma, .g722, .l16: self == .mkv
     case .aac: false
     }
   }

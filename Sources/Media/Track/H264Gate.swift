@@ -16,15 +16,7 @@ struct H264Gate: Sendable {
   /// The last reference picture's frame_num; nil where it is not known.
   private var lastReference: Int?
   private var hasSetsBetweenKeyFrames = false
-  /// Whether the last key frame came with parameter sets.
-  private var keyFramesBringSets = false
-  /// Parameter sets that came since the last hole or key frame.
-  private var hasSequenceSet = false
-  private var hasPictureSet = false
-  /// Parameter sets may be among what was lost.
-  private var mayMissSets = false
-  /// A key frame without parameter sets was refused, and nothing was lost since.
-  private var hasRefused = false
+  private var sets = ParameterSetWatch()
 
   /// Opened although a reference is missing: up to where decoding can begin anew everything passes.
   private(set) var isDegraded = false
@@ -35,10 +27,7 @@ struct H264Gate: Sendable {
   mutating func missing(packets: Int64) {
     let (sum, hasOverflown) = (hole ?? 0).addingReportingOverflow(packets)
     hole = hasOverflown ? .max : sum
-    mayMissSets = true
-    hasRefused = false
-    hasSequenceSet = false
-    hasPictureSet = false
+    sets.missing()
   }
 
   /// An access unit is lost of which a part came.
@@ -66,8 +55,7 @@ struct H264Gate: Sendable {
 
   /// Judges a whole access unit. `sequence`: the parameter set of its picture, where it is known.
   mutating func judge(_ frame: H264Assembler.Frame, _ slice: H264Assembler.Slice, _ sequence: H264SequenceParameterSet?) -> Verdict {
-    hasSequenceSet = hasSequenceSet || frame.hasSequenceSet
-    hasPictureSet = hasPictureSet || frame.hasPictureSet
+    sets.receive(sequenceSet: frame.hasSequenceSet, pictureSet: frame.hasPictureSet)
     let isKey = slice.type == H264UnitType.idrSlice
     if !isKey, frame.hasSequenceSet || frame.hasPictureSet { hasSetsBetweenKeyFrames = true }
     guard let sequence else { return state == .awaitingKeyFrame ? .awaitingKeyFrame : broken() }
@@ -77,9 +65,7 @@ struct H264Gate: Sendable {
       hole = nil
       if !isDegraded, !proves(slice, sequence, nothingLostIn: packets) { state = .broken }
     }
-    if state == .broken || isDegraded, frame.isRecoveryPoint, frame.isIntra, sequence.keepsOrder,
-      !mayMissSets || hasSequenceSet && hasPictureSet
-    {
+    if state == .broken || isDegraded, frame.isRecoveryPoint, frame.isIntra, sequence.keepsOrder, sets.isCertain {
       state = .open
       isDegraded = false
     }
@@ -89,21 +75,13 @@ struct H264Gate: Sendable {
   }
 
   private mutating func judgeKey(_ frame: H264Assembler.Frame, _ slice: H264Assembler.Slice) -> Verdict {
-    let bringsSets = hasSequenceSet && hasPictureSet
-    if mayMissSets, keyFramesBringSets, !bringsSets, !hasRefused {
-      hasRefused = true
-      hole = nil
+    hole = nil
+    guard sets.begin() else {
       if state == .open, !isDegraded { state = .broken }
       return state == .awaitingKeyFrame ? .awaitingKeyFrame : .brokenReference
     }
     isDegraded = false
-    keyFramesBringSets = bringsSets
-    mayMissSets = false
-    hasRefused = false
-    hasSequenceSet = false
-    hasPictureSet = false
     state = .open
-    hole = nil
     lastReference = slice.head.frameNumber
     return .pass
   }

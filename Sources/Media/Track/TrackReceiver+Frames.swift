@@ -136,6 +136,7 @@ extension TrackReceiver {
     case .vp8: vp8KeyFrameSize(packet, datagram)
     case .vp9: VP9Depacketizer.keyFrameHeader(packet, datagram)?.size
     case .h264: H264Depacketizer.sequenceSetSize(packet, datagram)
+    case .h265: H265Depacketizer.sequenceSetSize(packet, datagram)
     case .av1: AV1Depacketizer.sequenceSize(packet, datagram)
     default: nil
     }

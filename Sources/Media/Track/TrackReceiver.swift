@@ -135,10 +135,11 @@ package struct TrackReceiver: Sendable {
 
   /// A track of `codec`, whose clock is the participant's `clockIndex`. Without an SSRC, `latch` tells it. `repair`: how long a
   /// missing packet is waited for. `sound`: how a track of sound is coded, where it is not as its codec usually is. `parameterSets`:
-  /// H.264's NAL units that were signalled beforehand.
+  /// NAL units of H.264 or H.265 that were signalled beforehand; `hasOrderNumbers`: H.265's payloads were signalled to have decoding order
+  /// numbers (RFC 7798 §7.1).
   package init(
     codec: Codec, clockIndex: Int, ssrc: SSRC?, repair: RepairDeadline = RepairDeadline(repeats: false), sound: SoundFormat? = nil,
-    parameterSets: [[UInt8]] = []
+    parameterSets: [[UInt8]] = [], hasOrderNumbers: Bool = false
   ) {
     self.codec = codec
     let format = sound ?? SoundFormat(codec: codec, channels: codec.usualChannels)
@@ -150,7 +151,7 @@ package struct TrackReceiver: Sendable {
     self.repair = repair
     statistics = ReceptionStatistics(rate: rate)
     jitter = JitterBuffer(deadline: repair.span)
-    video = VideoDepacketizer(codec, parameterSets: parameterSets)
+    video = VideoDepacketizer(codec, parameterSets: parameterSets, hasOrderNumbers: hasOrderNumbers)
   }
 
   // MARK: Facts

@@ -78,25 +78,29 @@ protocol PayloadFormatReader: Sendable {
 
 /// The reader of a track's payload format. One of the members is there, and stays; all calls go to it in place.
 struct VideoDepacketizer: Sendable {
-  private enum Format { case none, vp8, vp9, h264, av1 }
+  private enum Format { case none, vp8, vp9, h264, h265, av1 }
   private let format: Format
   private var vp8: VP8Depacketizer
   private var vp9: VP9Depacketizer
   private var h264 = H264Depacketizer()
+  private var h265 = H265Depacketizer()
   private var av1 = AV1Depacketizer()
 
-  /// For a track without pictures, a reader that makes none. `parameterSets`: H.264's that were signalled beforehand.
-  init(_ codec: Codec, parameterSets: [[UInt8]] = []) {
+  /// For a track without pictures, a reader that makes none. `parameterSets`, `hasOrderNumbers`: what was signalled beforehand of H.264 or
+  /// H.265.
+  init(_ codec: Codec, parameterSets: [[UInt8]] = [], hasOrderNumbers: Bool = false) {
     switch codec {
     case .vp8: format = .vp8
     case .vp9: format = .vp9
     case .h264: format = .h264
+    case .h265: format = .h265
     case .av1: format = .av1
     case .opus, .multiopus, .pcmu, .pcma, .g722, .l16, .aac: format = .none
     }
     vp8 = VP8Depacketizer()
     vp9 = VP9Depacketizer()
     if codec == .h264 { h264.learn(parameterSets) }
+    if codec == .h265 { h265.learn(parameterSets, hasOrderNumbers: hasOrderNumbers) }
   }
 
   var pendingPackets: Int {
@@ -105,6 +109,7 @@ struct VideoDepacketizer: Sendable {
     case .vp8: vp8.pendingPackets
     case .vp9: vp9.pendingPackets
     case .h264: h264.pendingPackets
+    case .h265: h265.pendingPackets
     case .av1: av1.pendingPackets
     }
   }
@@ -114,6 +119,7 @@ struct VideoDepacketizer: Sendable {
     case .vp8: vp8.pendingBytes
     case .vp9: vp9.pendingBytes
     case .h264: h264.pendingBytes
+    case .h265: h265.pendingBytes
     case .av1: av1.pendingBytes
     }
   }
@@ -123,6 +129,7 @@ struct VideoDepacketizer: Sendable {
     case .vp8: vp8.isOpen
     case .vp9: vp9.isOpen
     case .h264: h264.isOpen
+    case .h265: h265.isOpen
     case .av1: av1.isOpen
     }
   }
@@ -135,6 +142,7 @@ struct VideoDepacketizer: Sendable {
     case .vp8: vp8.receive(packet, datagram: datagram, ticks: ticks, at: arrival, pool: pool, into: &out)
     case .vp9: vp9.receive(packet, datagram: datagram, ticks: ticks, at: arrival, pool: pool, into: &out)
     case .h264: h264.receive(packet, datagram: datagram, ticks: ticks, at: arrival, pool: pool, into: &out)
+    case .h265: h265.receive(packet, datagram: datagram, ticks: ticks, at: arrival, pool: pool, into: &out)
     case .av1: av1.receive(packet, datagram: datagram, ticks: ticks, at: arrival, pool: pool, into: &out)
     }
   }
@@ -145,6 +153,7 @@ struct VideoDepacketizer: Sendable {
     case .vp8: vp8.drop(cause, pool: pool, into: &out)
     case .vp9: vp9.drop(cause, pool: pool, into: &out)
     case .h264: h264.drop(cause, pool: pool, into: &out)
+    case .h265: h265.drop(cause, pool: pool, into: &out)
     case .av1: av1.drop(cause, pool: pool, into: &out)
     }
   }
@@ -155,6 +164,7 @@ struct VideoDepacketizer: Sendable {
     case .vp8: vp8.missing(packets: packets)
     case .vp9: vp9.missing(packets: packets)
     case .h264: h264.missing(packets: packets)
+    case .h265: h265.missing(packets: packets)
     case .av1: av1.missing(packets: packets)
     }
   }
@@ -165,6 +175,7 @@ struct VideoDepacketizer: Sendable {
     case .vp8: vp8.close()
     case .vp9: vp9.close()
     case .h264: h264.close()
+    case .h265: h265.close()
     case .av1: av1.close()
     }
   }
@@ -175,6 +186,7 @@ struct VideoDepacketizer: Sendable {
     case .vp8: vp8.openAnyway()
     case .vp9: vp9.openAnyway()
     case .h264: h264.openAnyway()
+    case .h265: h265.openAnyway()
     case .av1: av1.openAnyway()
     }
   }
@@ -185,6 +197,7 @@ struct VideoDepacketizer: Sendable {
     case .vp8: VP8Depacketizer.beginsKeyFrame(packet, datagram)
     case .vp9: VP9Depacketizer.beginsKeyFrame(packet, datagram)
     case .h264: H264Depacketizer.beginsKeyFrame(packet, datagram)
+    case .h265: H265Depacketizer.beginsKeyFrame(packet, datagram)
     case .av1: AV1Depacketizer.beginsKeyFrame(packet, datagram)
     }
   }

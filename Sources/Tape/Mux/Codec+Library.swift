@@ -14,6 +14,7 @@ extension Codec {
     case .vp8: AV_CODEC_ID_VP8
     case .vp9: AV_CODEC_ID_VP9
     case .h264: AV_CODEC_ID_H264
+    case .h265: AV_CODEC_ID_HEVC
     case .av1: AV_CODEC_ID_AV1
     }
   }

@@ -180,6 +180,8 @@ extension FragmentContext {
     case .video:
       unsafe parameters.pointee.codec_type = AVMEDIA_TYPE_VIDEO
       unsafe parameters.pointee.codec_id = track.codec.libraryID
+      // The entry whose parameter sets are all in the header, which Apple's players want.
+      if track.codec == .h265 { unsafe parameters.pointee.codec_tag = 0x3163_7668 }
       unsafe parameters.pointee.width = Int32(track.size?.width ?? 0)
       unsafe parameters.pointee.height = Int32(track.size?.height ?? 0)
       // The muxer makes the codec's header of the parameters.

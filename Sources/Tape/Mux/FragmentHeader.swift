@@ -64,7 +64,7 @@ struct FragmentHeader {
 
   /// What pictures' entries are called, and the box in them that holds the codec's configuration.
   private static let videoEntries: [(codec: Codec, name: StaticString, box: StaticString)] = [
-    (.h264, "avc1", "avcC"), (.vp9, "vp09", "vpcC"), (.av1, "av01", "av1C"),
+    (.h264, "avc1", "avcC"), (.h265, "hvc1", "hvcC"), (.vp9, "vp09", "vpcC"), (.av1, "av01", "av1C"),
   ]
 
   private mutating func takeDefaults(_ moov: FragmentBox, in bytes: Span<UInt8>) {
@@ -95,6 +95,7 @@ extension FragmentHeader {
       guard format.configuration.count >= 4 else { return nil }
       return avcName(profile: format.configuration[1], format.configuration[2], level: format.configuration[3])
     case .vp9: return VP9Configuration.codecName(format.configuration)
+    case .h265: return H265AccessUnit.codecName(format.configuration)
     case .av1: return AV1SequenceHeader.codecName(format.configuration)
     case .vp8, .multiopus, .pcmu, .pcma, .g722, .l16: return nil
     }

@@ -25,7 +25,7 @@ package struct FragmentWriter: ~Copyable {
   /// Frames in the open fragment.
   package private(set) var pendingFrames = 0
 
-  /// Throws `noTracks`, `unsupported`, `badFormat` where a track's configuration cannot be one (an avcC, vpcC or av1C and a size for H.264, VP9 and AV1, an
+  /// Throws `noTracks`, `unsupported`, `badFormat` where a track's configuration cannot be one (an avcC, hvcC, vpcC or av1C and a size for H.264, H.265, VP9 and AV1, an
   /// AudioSpecificConfig of 48 kHz for AAC, one or two channels), `library`, `outOfMemory`.
   package init(tracks formats: [TrackFormat]) throws(MuxError) {
     guard !formats.isEmpty else { throw .noTracks }
@@ -91,6 +91,11 @@ package struct FragmentWriter: ~Copyable {
       guard (1...2).contains(format.channels) else { throw .badFormat(track: index) }
     case .vp9:
       guard configuration.count == 8, canDeclare(format.size) else { throw .badFormat(track: index) }
+    case .h265:
+      // hvcC: version 1, then profile and formats, the size of a length less one, and arrays of sets (ISO/IEC 14496-15 §8.3.3.1).
+      guard configuration.count > 23, configuration[0] == 1, configuration[21] & 3 == 3, canDeclare(format.size) else {
+        throw .badFormat(track: index)
+      }
     case .av1:
       // av1C: marker and version, then what the sequence header says, and that header (AV1 in ISOBMFF §2.3.3).
       guard configuration.count > 4, configuration[0] == 0x81, canDeclare(format.size) else { throw .badFormat(track: index) }

@@ -134,7 +134,7 @@ extension WebMContext {
       unsafe av_channel_layout_default(&parameters.pointee.ch_layout, Int32(track.channels))
       try unsafe setPrivate(OpusHead.bytes(channels: UInt8(track.channels)), parameters)
     case .multiopus, .pcmu, .pcma, .g722, .l16: try unsafe describeSound(track, index, parameters)
-    case .vp8, .vp9, .h264, .av1:
+    case .vp8, .vp9, .h264, .h265, .av1:
       guard track.size.map(canDeclare) ?? true else { throw .badFormat(track: index) }
       unsafe parameters.pointee.codec_type = AVMEDIA_TYPE_VIDEO
       unsafe parameters.pointee.codec_id = track.codec.libraryID

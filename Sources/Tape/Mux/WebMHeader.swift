@@ -20,7 +20,7 @@ struct WebMHeader {
     var heightOffset: Int?
     /// The space that a projection takes in the file, where room for one was made.
     var projectionSpace: Range<Int>?
-    /// H.264 and AV1 only: the space that the codec's configuration and what pads it take in the file.
+    /// H.264, H.265 and AV1 only: the space that the codec's configuration and what pads it take in the file.
     var privateSpace: Range<Int>?
   }
 
@@ -160,11 +160,13 @@ struct WebMHeader {
     return track
   }
 
-  /// Stands in the header while no key frame has told the parameter sets of H.264, or the sequence header of AV1: an avcC or an av1C without
-  /// any (ISO/IEC 14496-15 §5.3.3.1; AV1 in ISOBMFF §2.3), and room for those that come. Nil for a codec that needs none.
+  /// Stands in the header while no key frame has told the parameter sets of H.264 or H.265, or the sequence header of AV1: an avcC, hvcC or
+  /// av1C without any (ISO/IEC 14496-15 §5.3.3.1, §8.3.3.1; AV1 in ISOBMFF §2.3), and room for those that come. Nil for a codec that needs none.
   static func unknownConfiguration(_ codec: Codec) -> [UInt8]? {
     switch codec {
     case .h264: [1, 66, 0xc0, 31, 0xff, 0xe0, 0] + [UInt8](repeating: 0, count: 505)
+    case .h265:
+      [1] + [UInt8](repeating: 0, count: 12) + [0xf0, 0, 0xfc, 0xfd, 0xf8, 0xf8, 0, 0, 0x0f, 0] + [UInt8](repeating: 0, count: 505)
     case .av1: [0x81, 0, 0x0c, 0] + [UInt8](repeating: 0, count: 252)
     case .opus, .multiopus, .pcmu, .pcma, .g722, .l16, .vp8, .vp9, .aac: nil
     }
@@ -221,6 +223,7 @@ extension Codec {
     case .vp8: "V_VP8"
     case .vp9: "V_VP9"
     case .h264: "V_MPEG4/ISO/AVC"
+    case .h265: "V_MPEGH/ISO/HEVC"
     case .av1: "V_AV1"
     case .aac: ""
     }

@@ -151,8 +151,8 @@ struct WebMScan {
         } else if isCut {
           return end
         }
-      case .h264:
-        if isCut, try !isAccessUnit(block) { return end }
+      case .h264, .h265:
+        if isCut, try !isAccessUnit(block, track.codec) { return end }
       case .av1:
         if isCut, try !isTemporalUnit(block) { return end }
       case .vp8, .aac:
@@ -190,8 +190,8 @@ struct WebMScan {
     return at == block.payload.upperBound && frame?.isKey == block.isKey
   }
 
-  /// Whether the lengths of its NAL units lead through the whole block, and it holds an IDR picture if it is a key frame.
-  private mutating func isAccessUnit(_ block: Block) throws(WebMRecoveryError) -> Bool {
+  /// Whether the lengths of its NAL units lead through the whole block, and it holds a picture where decoding can start if it is a key frame.
+  private mutating func isAccessUnit(_ block: Block, _ codec: Codec) throws(WebMRecoveryError) -> Bool {
     var at = block.payload.lowerBound
     var isKey = false
     while at < block.payload.upperBound {
@@ -199,8 +199,9 @@ struct WebMScan {
       guard held.count == 5, block.payload.upperBound - at >= 5 else { return false }
       let bytes = window.bytes.span.extracting(held)
       let count = Int64(bytes.u32(at: 0))
-      guard count > 0, bytes[4] & 0x80 == 0, bytes[4] & 0x1f != 0 else { return false }
-      if bytes[4] & 0x1f == H264UnitType.idrSlice { isKey = true }
+      guard count > 0, bytes[4] & 0x80 == 0, codec == .h265 || bytes[4] & 0x1f != 0 else { return false }
+      let type = codec == .h265 ? H265UnitType.of(bytes[4]) : bytes[4] & 0x1f
+      if codec == .h265 ? H265UnitType.isRandomAccess(type) : type == H264UnitType.idrSlice { isKey = true }
       at += 4 + count
     }
     return at == block.payload.upperBound && isKey == block.isKey

@@ -113,12 +113,11 @@ package struct WebMWriter: ~Copyable {
     return pendingBytes > 0
   }
 
-  /// Puts the parameter sets of an H.264 key frame, or an AV1 sequence header, into the header. Later ones that differ stay in their frames
+  /// Puts the parameter sets of an H.264 or H.265 key frame, or an AV1 sequence header, into the header. Later ones that differ stay in their frames
   /// alone, where decoders take them.
   private mutating func configure(_ frame: borrowing EncodedFrame) {
     guard let space = tracks[frame.track].privateSpace,
-      let configuration = tracks[frame.track].codec == .av1
-        ? AV1Units.configuration(of: frame.bytes.span) : H264AccessUnit.configuration(ofKeyFrame: frame.bytes.span)
+      let configuration = tracks[frame.track].codec.configuration(ofKeyFrame: frame.bytes.span)
     else { return }
     tracks[frame.track].privateSpace = nil
     guard let element = WebMHeader.codecPrivate(configuration, filling: space) else { return }

@@ -65,10 +65,7 @@ extension Negotiator {
   private static func described(_ codec: Codec, _ format: String, _ media: MediaDescription) -> AgreedCodec? {
     let maps = media.attributes.rtpMaps
     let parameters = media.attributes.formatParameters
-    // Of H.264's packetization modes the interleaved one is not read (RFC 6184 §5.4).
-    if codec == .h264, let mode = parameters.first(where: { $0.format == format })?["packetization-mode"], mode != "0", mode != "1" {
-      return nil
-    }
+    guard isReadable(codec, parameters.first { $0.format == format }) else { return nil }
     guard let map = maps.first(where: { "\($0.payloadType)" == format }) ?? staticMap(format), Codec(name: map.encoding) == codec,
       codec.clockRates.contains(map.clockRate)
     else { return nil }
@@ -85,6 +82,16 @@ extension Negotiator {
       parameters: told, feedback: Negotiator.feedback(media, format))
     if codec.kind == .audio { agreeRedundancy(media, format, &agreed) }
     return agreed
+  }
+
+  /// Of H.264's packetization modes the interleaved one is not read (RFC 6184 §5.4), of H.265 neither units out of the order of decoding nor
+  /// layers in streams of their own (RFC 7798 §7.1).
+  private static func isReadable(_ codec: Codec, _ parameters: FormatParameters?) -> Bool {
+    switch codec {
+    case .h264: ["0", "1"].contains(parameters?["packetization-mode"] ?? "0")
+    case .h265: parameters?["sprop-max-don-diff"] ?? "0" == "0" && parameters?["tx-mode"]?.uppercased() ?? "SRST" == "SRST"
+    default: true
+    }
   }
 
   /// What a format means that has no `a=rtpmap` (RFC 3551 §6).

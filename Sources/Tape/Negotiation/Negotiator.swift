@@ -169,9 +169,18 @@ package struct Negotiator: Sendable {
         return AgreedCodec(
           codec: codec, payloadType: PayloadType(UInt8(96 + 2 * index)), rtx: PayloadType(UInt8(97 + 2 * index)), channels: 1,
           clockRate: codec.clockRate,
-          parameters: codec == .h264 ? "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f" : nil,
+          parameters: Negotiator.parameters(codec),
           feedback: [.nack, .pli, .fir, .transportCC])
       }
+    }
+  }
+
+  /// What an offer says of a codec of pictures. Without a profile, H.264 would be of a size that nobody sends.
+  private static func parameters(_ codec: Codec) -> String? {
+    switch codec {
+    case .h264: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"
+    case .h265: "level-id=180;profile-id=1;tier-flag=0;tx-mode=SRST"
+    default: nil
     }
   }
 

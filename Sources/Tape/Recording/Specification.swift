@@ -116,8 +116,11 @@ package struct TrackSpecification: Sendable {
   package var channels: Int
   /// `multiopus` only.
   package var streams: OpusStreams?
-  /// H.264 only: NAL units of parameter sets that the sender signalled (sprop-parameter-sets, RFC 6184 §8.1).
+  /// H.264 and H.265 only: NAL units of parameter sets that the sender signalled (sprop-parameter-sets, RFC 6184 §8.1; sprop-vps, sprop-sps
+  /// and sprop-pps, RFC 7798 §7.1).
   package var parameterSets: [[UInt8]] = []
+  /// H.265 only: the sender signalled decoding order numbers (sprop-max-don-diff over 0, RFC 7798 §7.1).
+  package var hasOrderNumbers = false
   /// Declared retransmission stream (RFC 4588): its packets make no track.
   package var rtx: RTXSpecification?
   /// Whether the sender repeats packets that a negative acknowledgement asks for (RFC 4585 §6.2.1). Nil: it does where it has `rtx`.

@@ -135,7 +135,8 @@ package final class Take {
         receiver: TrackReceiver(
           codec: specification.codec, clockIndex: clock, ssrc: specification.ssrc,
           repair: RepairDeadline(repeats: specification.repeatsPackets),
-          sound: specification.kind == .audio ? specification.sound : nil, parameterSets: specification.parameterSets),
+          sound: specification.kind == .audio ? specification.sound : nil, parameterSets: specification.parameterSets,
+          hasOrderNumbers: specification.hasOrderNumbers),
         declaredSSRC: specification.ssrc != nil))
     tracks[number].receiver.degradedAfter = limits.degradedAfter
     expectWrapping(number)

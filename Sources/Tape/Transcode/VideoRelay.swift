@@ -104,8 +104,7 @@ package struct VideoRelay: ~Copyable {
     var size = frame.size
     let configuration: [UInt8]?
     switch codec {
-    case .h264: configuration = H264AccessUnit.configuration(ofKeyFrame: bytes)
-    case .av1: configuration = AV1Units.configuration(of: bytes)
+    case .h264, .h265, .av1: configuration = codec.configuration(ofKeyFrame: bytes)
     case .vp9:
       var header = try? VP9FrameHeader(parsing: bytes, from: 0, to: bytes.count, slots: VP9Slots())
       guard header?.isKey == true else { return nil }

@@ -45,7 +45,7 @@ enum TrackSyntax {
   /// A codec that is not here is sent without its kind: the daemon knows whether it takes it.
   private static let kinds = [
     "opus": "audio", "pcmu": "audio", "pcma": "audio", "g722": "audio", "l16": "audio", "vp8": "video", "vp9": "video", "h264": "video",
-    "av1": "video",
+    "h265": "video", "av1": "video",
   ]
   /// Those that payload types are fixed for (RFC 3551 §6): the daemon knows which.
   private static let staticCodecs: Set<String> = ["pcmu", "pcma", "g722", "l16"]
