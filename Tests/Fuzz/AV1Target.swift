@@ -7,6 +7,7 @@ extension FuzzTarget {
   /// Payloads of one temporal unit, each with its length before it.
   static let av1 = FuzzTarget(name: "av1", maximumBytes: 512, seeds: { $0.payloads(45, longest: 255).map { [UInt8($0.count)] + $0 } }) {
     bytes in
+    readDescriptor(bytes)
     var assembler = AV1Assembler()
     let pool = BufferPool()
     var at = 0
@@ -37,6 +38,16 @@ extension FuzzTarget {
           require((unit.sequence?.size.width ?? 0) > 0 && (unit.sequence?.size.height ?? 0) > 0, "pictures have a size")
         }
       }
+    }
+  }
+
+  /// The same bytes as a dependency descriptor, and its second half as one that names the structure of the first.
+  private static func readDescriptor(_ bytes: [UInt8]) {
+    var structure: DependencyStructure?
+    for part in [bytes[...], bytes.dropFirst(bytes.count / 2)] {
+      guard let descriptor = try? DependencyDescriptor(parsing: Array(part).span, structure: &structure) else { continue }
+      require(structure != nil && descriptor.differences.count <= 16, "a structure, and as many references as there may be")
+      require(descriptor.differences.allSatisfy { (1...4096).contains($0) }, "frames that lie back")
     }
   }
 }

@@ -86,6 +86,8 @@ struct TrackRig {
 
   mutating func needKeyFrame(at time: Double) { receiver.needKeyFrame(at: TrackRig.time(time)) }
 
+  mutating func readDependencies(id: UInt8?) { receiver.extensions[.dependencyDescriptor] = id }
+
   mutating func changeSSRC(to ssrc: SSRC, at time: Double) {
     receiver.changeSSRC(to: ssrc, at: TrackRig.time(time), clock: &clock, pool: pool)
     collect()

@@ -1,4 +1,5 @@
 import Codecs
+import Foundation
 import Ground
 import Negotiation
 import RTP
@@ -348,6 +349,19 @@ import Testing
       text += "a=rtcp-fb:\(type) nack\na=rtcp-fb:\(type) nack pli\na=ssrc:7\(type) cname:x\n"
     }
     return text
+  }
+
+  /// Dependency descriptors are agreed on where AV1 is received, the one codec that needs them.
+  @Test(arguments: [Codec.av1, .vp9]) func dependenciesAreToldWithAV1Alone(_ wanted: Codec) throws {
+    let uri = RTPHeaderExtension.dependencyDescriptor
+    var negotiator = NegotiatorTests.negotiator { $0.codecs = [.opus, wanted] }
+    var text = Offers.chromium.replacingOccurrences(
+      of: "extmap:10 urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id", with: "extmap:12 \(uri.rawValue)")
+    text = text.replacingOccurrences(of: "rtpmap:96 VP8/90000", with: "rtpmap:96 \(wanted.rawValue)/90000")
+    let answered = try answer(text, &negotiator)
+    #expect(answered.media[1].attributes.rtpMaps.first?.encoding == wanted.rawValue)
+    #expect(negotiator.extensions[uri] == (wanted == .av1 ? 12 : nil))
+    #expect(answered.media[1].attributes.extensionMaps.contains { $0.uri == uri.rawValue } == (wanted == .av1))
   }
 
   @Test func ourOfferIsAnswered() throws {

@@ -29,6 +29,14 @@ struct AV1BitReader: ~Escapable {
     return value
   }
 
+  /// `ns(n)`: a number below `count`, in as many bits as that takes or one less.
+  mutating func nonSymmetric(_ count: UInt32) -> UInt32 {
+    let width = UInt32.bitWidth - count.leadingZeroBitCount
+    let short = UInt32((UInt64(1) << UInt64(width)) - UInt64(count))
+    let value = bits(width - 1)
+    return value < short ? value : value << 1 - short + bits(1)
+  }
+
   /// `uvlc()`: as many bits again as there are zeros before the first one. Its value is of no use here.
   mutating func skipUVLC() {
     var zeros = 0

@@ -4,18 +4,25 @@ import RTP
 
 /// From AV1 packets in order to temporal units that can be decoded (AV1 RTP payload format 1.0).
 ///
-/// The bitstream itself does not tell which frames a frame refers to without a whole decoder's state, so after a loss nothing passes before
-/// a new coded video sequence.
+/// The bitstream itself does not tell which frames a frame refers to without a whole decoder's state; the dependency descriptors of its packets
+/// do, where they were agreed on.
 struct AV1Depacketizer: PayloadFormatReader {
-  private enum Gate { case awaitingKeyFrame, open, broken, openAnyway }
   private var assembler = AV1Assembler()
-  private var gate = Gate.awaitingKeyFrame
+  private var gate = AV1Gate()
+  private var structure: DependencyStructure?
+  /// The frames of the temporal unit that is being assembled, as its packets describe them.
+  private var frames: [AV1Gate.Frame] = []
+  /// Every packet of it has told its frame, from the frame's first one on.
+  private var isDescribed = true
+  private var isWithinFrame = false
+  /// The id of the header extension with the dependency descriptor; nil where none was agreed on.
+  var descriptorID: UInt8?
 
   init() {}
 
   var pendingPackets: Int { assembler.packets }
   var pendingBytes: Int { assembler.byteCount }
-  var isOpen: Bool { gate == .open || gate == .openAnyway }
+  var isOpen: Bool { gate.isOpen }
 
   mutating func receive(
     _ packet: RTPPacket, datagram: Span<UInt8>, ticks: Int64, at arrival: Instant, pool: BufferPool, into out: inout [Depacketized]
@@ -24,6 +31,8 @@ struct AV1Depacketizer: PayloadFormatReader {
       if assembler.isBetweenUnits { complete(pool: pool, into: &out) } else { drop(.incompleteFrame, pool: pool, into: &out) }
     }
     let before = assembler.packets
+    if before == 0 { (frames, isDescribed, isWithinFrame) = ([], true, false) }
+    describe(packet, datagram)
     switch assembler.receive(packet, datagram: datagram, ticks: ticks, at: arrival, pool: pool) {
     case .pending: break
     case .whole: complete(pool: pool, into: &out)
@@ -38,15 +47,31 @@ struct AV1Depacketizer: PayloadFormatReader {
 
   mutating func drop(_ cause: PacketDiscard, pool: BufferPool, into out: inout [Depacketized]) {
     guard let unit = assembler.takeUnit() else { return }
-    missing(packets: 1)
+    gate.damaged()
     discard(unit, cause, pool: pool, into: &out)
   }
 
-  mutating func missing(packets: Int64) { if gate == .open { gate = .broken } }
+  mutating func missing(packets: Int64) { gate.missing(packets: packets) }
 
-  mutating func close() { gate = .awaitingKeyFrame }
+  mutating func close() {
+    gate.close()
+    structure = nil
+  }
 
-  mutating func openAnyway() { if gate == .broken { gate = .openAnyway } }
+  /// Notes what a packet says of its frame.
+  private mutating func describe(_ packet: RTPPacket, _ datagram: Span<UInt8>) {
+    guard let descriptorID, let value = packet.extensionValue(id: descriptorID, in: datagram),
+      let descriptor = try? DependencyDescriptor(parsing: datagram.extracting(value), structure: &structure),
+      descriptor.startsFrame != isWithinFrame, descriptor.startsFrame || frames.last?.number == descriptor.frameNumber
+    else {
+      isDescribed = false
+      return
+    }
+    if descriptor.startsFrame { frames.append(AV1Gate.Frame(number: descriptor.frameNumber, differences: descriptor.differences)) }
+    isWithinFrame = !descriptor.endsFrame
+  }
+
+  mutating func openAnyway() { gate.openAnyway() }
 
   /// A new coded video sequence must be marked (§4.4, N).
   static func beginsKeyFrame(_ packet: RTPPacket, _ datagram: Span<UInt8>) -> Bool {
@@ -70,7 +95,7 @@ struct AV1Depacketizer: PayloadFormatReader {
 
   /// A packet that no temporal unit can be made with.
   private mutating func lose(_ packet: RTPPacket, _ cause: PacketDiscard, at arrival: Instant, into out: inout [Depacketized]) {
-    missing(packets: 1)
+    gate.damaged()
     out.append(.dropped(DroppedPackets(count: 1, cause: cause, timestamp: packet.timestamp, arrival: arrival, hadHead: false)))
   }
 
@@ -86,19 +111,19 @@ struct AV1Depacketizer: PayloadFormatReader {
   private mutating func complete(pool: BufferPool, into out: inout [Depacketized]) {
     guard let unit = assembler.takeUnit() else { return }
     guard unit.frame != nil else {
-      missing(packets: 1)
+      gate.damaged()
       return discard(unit, .malformedPayload, pool: pool, into: &out)
     }
-    if unit.isKey { gate = .open }
-    switch gate {
-    case .open, .openAnyway:
+    switch gate.judge(isKey: unit.isKey, isDescribed && !isWithinFrame ? frames : []) {
+    case .pass:
       out.append(
         .frame(
           AssembledFrame(
             bytes: unit.bytes, packets: unit.packets, timestamp: unit.timestamp, ticks: unit.ticks, arrival: unit.arrival,
-            isKey: unit.isKey, size: unit.isKey ? unit.sequence?.size : nil, isDegraded: gate == .openAnyway)))
+            isKey: unit.isKey, size: unit.isKey ? unit.sequence?.size : nil, provesNothingLost: gate.provedNothingLost,
+            isDegraded: gate.isDegraded)))
     case .awaitingKeyFrame: discard(unit, .awaitingKeyFrame, need: .keyFrame, pool: pool, into: &out)
-    case .broken: discard(unit, .brokenReference, need: .keyFrame, pool: pool, into: &out)
+    case .brokenReference: discard(unit, .brokenReference, need: .keyFrame, pool: pool, into: &out)
     }
   }
 }

@@ -69,7 +69,10 @@ package struct TrackReceiver: Sendable {
   var gatedSince: Instant?
   /// Under which ids packets bear their header extensions.
   package var extensions = RTPExtensionIDs() {
-    didSet { readsOrientation = isVideo && extensions[.videoOrientation] != nil }
+    didSet {
+      readsOrientation = isVideo && extensions[.videoOrientation] != nil
+      video.descriptorID = extensions[.dependencyDescriptor]
+    }
   }
   private(set) var readsOrientation = false
   /// How the sender last said that its pictures must be turned.

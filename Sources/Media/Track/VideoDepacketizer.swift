@@ -103,6 +103,12 @@ struct VideoDepacketizer: Sendable {
     if codec == .h265 { h265.learn(parameterSets, hasOrderNumbers: hasOrderNumbers) }
   }
 
+  /// The id of the header extension that tells AV1's dependencies (AV1 RTP payload format, appendix A); nil where none was agreed on.
+  var descriptorID: UInt8? {
+    get { av1.descriptorID }
+    set { av1.descriptorID = newValue }
+  }
+
   var pendingPackets: Int {
     switch format {
     case .none: 0

@@ -36,6 +36,8 @@ extension Negotiator {
   private func accepts(_ kind: RTPHeaderExtension, _ codec: AgreedCodec) -> Bool {
     switch kind {
     case .videoOrientation: false
+    // Read with no other codec, which tell their dependencies in their payloads.
+    case .dependencyDescriptor: codec.codec == .av1
     case .transportSequenceNumber: codec.feedback.contains(.transportCC)
     default: true
     }

@@ -191,6 +191,7 @@ package struct Negotiator: Sendable {
     guard codec != nil else { return section }
     section.extensions = [.mid: 1, .absoluteSendTime: 2, .transportSequenceNumber: 3, .absoluteCaptureTime: 4]
     if kind == .audio { section.extensions[.audioLevel] = 5 }
+    if kind == .video, configuration.codecs.contains(.av1) { section.extensions[.dependencyDescriptor] = 6 }
     return section
   }
 

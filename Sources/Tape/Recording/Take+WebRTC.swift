@@ -70,7 +70,10 @@ extension Take {
   /// The streams of a section go to its tracks from now on.
   package func addSection(_ section: SessionSection, source: Int, leg: Int) {
     let leg = sources[source].legs[leg]
-    for track in section.tracks { tracks[track].usesFIR = section.usesFIR }
+    for track in section.tracks {
+      tracks[track].usesFIR = section.usesFIR
+      tracks[track].receiver.extensions = leg.router.ids
+    }
     let isSplit = section.tracks.count == section.rids.count && section.tracks.count > 1
     let outlets = section.tracks.enumerated().map { index, track in
       StreamRouter.Outlet(rid: isSplit ? section.rids[index] : nil, track: track)

@@ -18,6 +18,8 @@ package enum RTPHeaderExtension: String, Sendable, Hashable, CaseIterable {
   case audioLevel = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
   /// How the camera was held (3GPP TS 26.114 §7.4.5).
   case videoOrientation = "urn:3gpp:video-orientation"
+  /// Which frames a frame refers to (AV1 RTP payload format 1.0, appendix A).
+  case dependencyDescriptor = "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension"
   /// How long a player should delay a frame.
   case playoutDelay = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
 }
@@ -72,6 +74,7 @@ package struct RTPExtensionIDs: Sendable, Equatable {
     case .audioLevel: 6
     case .videoOrientation: 7
     case .playoutDelay: 8
+    case .dependencyDescriptor: 9
     }
   }
 
