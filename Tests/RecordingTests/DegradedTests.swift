@@ -59,7 +59,7 @@ import Track
   }
 
   /// Every codec of pictures: what comes out is still, bit by bit, what was sent, and more of it than without.
-  @Test(arguments: ["jan-vp8-opus", "gst-vp9-opus", "gst-h264-opus", "ffx-av1-opus"])
+  @Test(arguments: ["jan-vp8-opus", "gst-vp9-opus", "gst-h264-opus", "ffx-av1-opus", "gst-h265-opus"])
   func everyCodecOpens(_ name: String) throws {
     let loss = "video.loss=3%,from=500ms,seed=2"
     let clean = try ImpairedRun(Captures.committedPath(name))

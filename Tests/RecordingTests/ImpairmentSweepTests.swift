@@ -107,7 +107,7 @@ import Track
   }
 
   /// One spot where the pictures are decoded: each that the impaired tape shows is one that the whole tape shows.
-  @Test(arguments: ["chr-vp8-l1t3", "gst-vp9-opus", "chr-h264", "ffx-av1-opus"])
+  @Test(arguments: ["chr-vp8-l1t3", "gst-vp9-opus", "chr-h264", "ffx-av1-opus", "gst-h265-opus"])
   func everyPictureThatIsDecodedWasSent(_ name: String) throws {
     func pictures(_ text: String?) throws -> [String] {
       let folder = try ScratchFolder()

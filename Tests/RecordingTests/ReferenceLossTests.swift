@@ -27,10 +27,13 @@ import Track
     // The first picture comes.
     let first = all.prefix { $0.packet.timestamp == all[0].packet.timestamp }.count
     let kept = all.enumerated().filter { $0.offset < first || !chance.isHit(item.rate) }.map(\.element)
-    let rig = try Rig([
-      TrackSpecification(
-        participant: "ada", codec: stream.codec, payloadType: PayloadType(stream.payloadType), ssrc: SSRC(stream.ssrc))
-    ])
+    var limits = Limits()
+    limits.degradedAfterSeconds = 0
+    let rig = try Rig(
+      [
+        TrackSpecification(
+          participant: "ada", codec: stream.codec, payloadType: PayloadType(stream.payloadType), ssrc: SSRC(stream.ssrc))
+      ], limits: limits)
     let start = all[0].packet.seconds
     for item in kept { rig.deliver(item.packet.datagram, at: Rig.at((item.packet.seconds - start) * 1000 + 30)) }
     rig.run(seconds: 13)
