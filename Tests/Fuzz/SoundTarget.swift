@@ -43,11 +43,15 @@ extension FuzzTarget {
   }
 
   private static func soundSeeds(_ sources: SeedSources) -> [[UInt8]] {
-    let payloads = sources.payloads(96, longest: 300).flatMap { payload in [[0, 5] + payload, [0, 1] + payload, [4, 1] + payload] }
-    let told = (1...8).flatMap { channels -> [[UInt8]] in
-      let streams = OpusStreams(channels: channels)
-      return [[0, UInt8(channels - 1)] + Array(streams.parameters.utf8), [0, 0] + OpusHead.bytes(streams)]
+    var seeds: [[UInt8]] = []
+    for payload in sources.payloads(96, longest: 300) {
+      for head in [[0, 5], [0, 1], [4, 1]] as [[UInt8]] { seeds.append(head + payload) }
     }
-    return payloads + told
+    for channels in 1...8 {
+      let streams = OpusStreams(channels: channels)
+      seeds.append([0, UInt8(channels - 1)] + Array(streams.parameters.utf8))
+      seeds.append([0, 0] + OpusHead.bytes(streams))
+    }
+    return seeds
   }
 }
