@@ -1,6 +1,7 @@
 import Codecs
 import Ground
 import RTP
+import Timeline
 import Track
 
 extension FuzzTarget {
