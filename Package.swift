@@ -112,7 +112,7 @@ let package = Package(
       "RecordingTests", "Ground", "JSON", "STUN", "RTP", "RTCP", "SRTP", "ICE", "DTLS", "Peer", "Codecs", "Track", "Recording",
       "Impairment",
       "Replay", "Mux",
-      "Seeded"),
+      "Timeline", "Seeded"),
     tests("ReplayTests", "Ground", "JSON", "RTP", "RTCP", "SDP", "SRTP", "Codecs", "Track", "Recording", "Impairment", "Replay"),
     tests("ImpairmentTests", "Ground", "RTP", "RTCP", "Impairment"),
     tests("ControlTests", "Ground", "JSON", "RTP", "Codecs", "Recording", "Control"),

@@ -26,8 +26,12 @@ final class ClockRig {
   /// Our clock at true second 0.
   static let origin: UInt64 = 1_000_000_000_000
 
-  init(_ tracks: [SimulatedTrack], seed: UInt64 = 1) {
+  private let tick: Double
+
+  /// `tick`: how often time passes without a packet, in seconds.
+  init(_ tracks: [SimulatedTrack], seed: UInt64 = 1, tick: Double = 0.05) {
     self.tracks = tracks
+    self.tick = tick
     placed = tracks.map { _ in [] }
     settledAfter = tracks.map { _ in nil }
     smallestStep = tracks.map { _ in .infinity }
@@ -52,8 +56,8 @@ final class ClockRig {
       guard let track = chosen else { break }
       let (arrival, event) = queues[track][next[track]]
       next[track] += 1
-      while lastAdvance + 0.05 <= arrival {
-        lastAdvance = max(lastAdvance + 0.05, arrival - 1)
+      while lastAdvance + tick <= arrival {
+        lastAdvance = max(lastAdvance + tick, arrival - 1)
         clock.advance(to: ClockRig.instant(lastAdvance))
         for i in tracks.indices { placeWaiting(i, at: lastAdvance) }
       }
@@ -70,8 +74,8 @@ final class ClockRig {
     switch event {
     case .report(let ntp, let rtp):
       clock.observe(
-        track, SenderReport(ssrc: SSRC(1), ntp: NTPTimestamp(ntp), rtp: RTPTimestamp(rtp), packetCount: 0, octetCount: 0))
-    case .packet(let captured, let timestamp):
+        track, SenderReport(ssrc: SSRC(1), ntp: NTPTimestamp(ntp), rtp: RTPTimestamp(rtp), packetCount: 0, octetCount: 0), at: now)
+    case .packet(let captured, let timestamp, let ntp):
       if firstArrival[track] == nil { firstArrival[track] = arrival }
       let ticks: Int64
       if let observed = clock.observe(track, timestamp: RTPTimestamp(timestamp), arrival: now) {
@@ -81,6 +85,7 @@ final class ClockRig {
         placeWaiting(track, at: arrival)
         ticks = clock.begin(track, timestamp: RTPTimestamp(timestamp), arrival: now)
       }
+      if let ntp { clock.observe(track, captured: NTPTimestamp(ntp), ticks: ticks) }
       waiting[track].append((captured, arrival, ticks))
       placeWaiting(track, at: arrival)
     }

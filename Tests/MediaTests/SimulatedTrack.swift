@@ -21,11 +21,15 @@ struct SimulatedTrack {
   var clockAhead: @Sendable (Double) -> Double = { _ in 0 }
   /// Whether a frame captured then is sent at all.
   var isSent: @Sendable (Double) -> Bool = { _ in true }
+  /// When frames are captured, where they are not by `interval`.
+  var times: [Double]?
   var firstTimestamp: UInt32 = 0xffff_f000
   /// When reports are sent.
   var reports: [Double] = []
   /// A report's NTP time and the true time that its RTP timestamp stands for, by when it is sent.
   var report: @Sendable (Double) -> (ntp: Double, rtp: Double) = { ($0, $0) }
+  /// What a packet says of when it was captured, by when it was; nil where it says nothing.
+  var captureTime: @Sendable (Double) -> Double? = { _ in nil }
   /// Report at that time carries these instead.
   var absurd: [Int: (ntp: UInt64, rtp: UInt32)] = [:]
 
@@ -57,7 +61,8 @@ struct SimulatedTrack {
 
 /// What a simulated track sends, in the order of arrival.
 enum SimulatedEvent {
-  case packet(captured: Double, timestamp: UInt32)
+  /// `ntp`: the time of capture, where the packet bears it.
+  case packet(captured: Double, timestamp: UInt32, ntp: UInt64?)
   case report(ntp: UInt64, rtp: UInt32)
 }
 
@@ -65,21 +70,25 @@ extension SimulatedTrack {
   /// 2^32 seconds hold NTP's era; this lies in 2026.
   static let ntpOrigin = 4_004_000_000.0
 
+  /// The NTP timestamp of a second of the simulation.
+  static func ntp(_ seconds: Double) -> UInt64 {
+    let time = seconds + ntpOrigin
+    return UInt64(time) << 32 | UInt64((time - time.rounded(.down)) * 4_294_967_296)
+  }
+
   func events(seed: UInt64) -> [(arrival: Double, event: SimulatedEvent)] {
     var random = SeededGenerator(seed)
     var events: [(arrival: Double, event: SimulatedEvent)] = []
     var last = 0.0
-    for time in stride(from: start, to: end, by: interval) where isSent(time) {
+    for time in times ?? Array(stride(from: start, to: end, by: interval)) where isSent(time) {
       // A path is a queue: it keeps the order.
       last = max(last + 0.000_01, time + latency + extraDelay(time) + random.exponential(mean: jitter))
-      events.append((last, .packet(captured: time, timestamp: timestamp(at: time))))
+      let ntp = captureTime(time).map { SimulatedTrack.ntp($0) }
+      events.append((last, .packet(captured: time, timestamp: timestamp(at: time), ntp: ntp)))
     }
     for (index, time) in reports.enumerated() where time < end {
-      var (ntp, rtp) = report(time)
-      ntp += SimulatedTrack.ntpOrigin
-      rtp = time + (rtp - time)
-      let value = UInt64(ntp) << 32 | UInt64((ntp - ntp.rounded(.down)) * 4_294_967_296)
-      let told = absurd[index] ?? (value, timestamp(at: rtp))
+      let (ntp, rtp) = report(time)
+      let told = absurd[index] ?? (SimulatedTrack.ntp(ntp), timestamp(at: rtp))
       events.append((time + latency + random.exponential(mean: jitter), .report(ntp: told.ntp, rtp: told.rtp)))
     }
     return events.sorted { $0.arrival < $1.arrival }

@@ -178,7 +178,7 @@ import Timeline
       }
       let rig = rig(reports: reports, audio: { if track == 0 { change(&$0) } }, video: { if track == 1 { change(&$0) } })
       #expect(abs(rig.worstOffset(3...120)) < 40)
-      #expect(rig.corrections.map(\.cause) == [.timestampJump])
+      #expect(rig.corrections.map(\.cause) == [.senderStall])
       expectRising(rig)
     }
   }

@@ -112,10 +112,10 @@ struct TrackRig {
         if let last = everything.last, frame.place < last.place + 1_000_000 { faults.append("\(frame.place) after \(last.place)") }
         everything.append(frame)
         if frame.packets > 0 { frames.append(frame) }
-      case .gap(let from, let to, let lost, _):
-        if from >= to { faults.append("a gap from \(from) to \(to)") }
-        receiver.countGap(TimeSpan(nanoseconds: to - from))
-        gaps.append(Gap(from: TrackRig.milliseconds(from), to: TrackRig.milliseconds(to), packetsLost: lost))
+      case .gap(let gap):
+        if gap.from >= gap.to { faults.append("a gap from \(gap.from) to \(gap.to)") }
+        receiver.countGap(TimeSpan(nanoseconds: gap.to - gap.from))
+        gaps.append(Gap(from: TrackRig.milliseconds(gap.from), to: TrackRig.milliseconds(gap.to), packetsLost: gap.packetsLost))
       case .resized(let size): sizes.append(size)
       case .rotated: break
       }

@@ -88,6 +88,7 @@ package enum TapedeckGrammar {
       .value(
         "degraded-after", "TIME", .duration, "Record pictures that miss a reference when no key frame has come for so long; 0 for never",
         default: "the daemon's"),
+      .value("reconnect-grace", "TIME", .duration, "Who is back before goes on in the same file (2m)"),
       .value("max-bytes", "SIZE", .bytes, "Stop when the files are so large, as in 2GB"),
       .toggle("watch", "Stay and show progress until it ends, as 'watch' does", short: "w"),
       quietIDs, json, control,

@@ -90,7 +90,10 @@ extension Limits {
   /// Reads the field `limits` of `body`.
   init(_ body: FieldReader) throws(ControlError) {
     self.init()
-    let known = ["maxDurationSeconds", "idleTimeoutSeconds", "departureTimeoutSeconds", "degradedAfterSeconds", "maxBytes"]
+    let known = [
+      "maxDurationSeconds", "idleTimeoutSeconds", "departureTimeoutSeconds", "degradedAfterSeconds", "reconnectGraceSeconds",
+      "maxBytes",
+    ]
     guard let limits = try body.object("limits", knowing: known) else { return }
     func seconds(_ field: String) throws(ControlError) -> Double? {
       let given = try limits.number(field, 0...604_800, "a number of seconds (0 to 604800, 0 for no limit)")
@@ -100,6 +103,8 @@ extension Limits {
     idleTimeoutSeconds = try seconds("idleTimeoutSeconds")
     departureTimeoutSeconds = try seconds("departureTimeoutSeconds")
     degradedAfterSeconds = try limits.number("degradedAfterSeconds", 0...604_800, "a number of seconds (0 to 604800, 0 for never)")
+    reconnectGraceSeconds =
+      try limits.number("reconnectGraceSeconds", 0...86_400, "a number of seconds from 0 to 86400") ?? reconnectGraceSeconds
     let bytes = try limits.integer("maxBytes", 0...Int64.max, "a number of bytes, 0 for no limit")
     maxBytes = bytes == 0 ? nil : bytes
   }

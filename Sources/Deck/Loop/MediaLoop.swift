@@ -255,7 +255,9 @@ final class MediaLoop: @unchecked Sendable {
     let isHandOver = now >= nextHandOver
     if isHandOver { nextHandOver = now + MediaLoop.handOverInterval }
     shared?.advance(to: now)
+    let wall = isHandOver ? Clocks.wall() : nil
     for item in takes.values {
+      if let wall { item.take.observe(wall: wall, at: now) }
       item.take.advance(to: now)
       collect(item, at: now, isHandOver: isHandOver)
       item.letGoOfTheGone(on: self)

@@ -9,6 +9,8 @@ package import Ground
 package struct ArrivalClock: Sendable {
   private static let window: UInt64 = 4_000_000_000
   private static let count = 5
+  /// What a clock may run wrong by over a silence, in millionths, where its drift is not known.
+  private static let anyDrift = 250.0
   /// How much faster than at the last improvement a packet must come to count as another.
   private static let improvement: Int64 = 5_000_000
 
@@ -25,6 +27,9 @@ package struct ArrivalClock: Sendable {
   private var windows: InlineArray<5, UInt64>
   private var minima: InlineArray<5, Int64>
   private var latest: UInt64
+  private var drift = DriftEstimate()
+  /// The least that came in the current window itself.
+  private var observed: Int64
 
   /// Begins with a packet of media time `media`, in nanoseconds since the origin of the clock that is observed.
   package init(media: Int64, arrival: Instant) {
@@ -33,6 +38,7 @@ package struct ArrivalClock: Sendable {
     lastArrival = arrival
     offset = Int64(bitPattern: arrival.nanoseconds) &- media
     improvedOffset = offset
+    observed = offset
     latest = arrival.nanoseconds / ArrivalClock.window
     windows = InlineArray(repeating: .max)
     minima = InlineArray(repeating: 0)
@@ -49,13 +55,18 @@ package struct ArrivalClock: Sendable {
     lastArrival = max(lastArrival, arrival)
     let window = arrival.nanoseconds / ArrivalClock.window
     let slot = Int(window % UInt64(ArrivalClock.count))
+    if window == latest { observed = min(observed, sample) }
     if windows[slot] == window {
       guard sample < minima[slot] else { return }
       minima[slot] = sample
     } else {
       guard window > latest else { return }
+      drift.observe(observed, at: latest &* ArrivalClock.window)
+      observed = sample
+      let silence = (window - latest) &* ArrivalClock.window
       windows[slot] = window
-      minima[slot] = sample
+      // A packet after a long silence may be late: what was known before it says by how much at least.
+      minima[slot] = window - latest > 1 ? min(sample, expected(after: Int64(clamping: silence))) : sample
       latest = window
     }
     if sample < improvedOffset - ArrivalClock.improvement {
@@ -63,6 +74,31 @@ package struct ArrivalClock: Sendable {
       improvedOffset = sample
     }
     offset = smallest
+  }
+
+  /// By how many millionths the observed clock runs faster than ours; nil while too little of it is known.
+  package var driftPPM: Double? { drift.ppm?.value }
+
+  /// The clock is the one that `former` observed, and stood still for `amount` nanoseconds in between.
+  package mutating func continueDrift(of former: ArrivalClock, shiftedBy amount: Int64) {
+    drift = former.drift
+    drift.shift(by: amount)
+  }
+
+  /// By how much the finished windows that both have contradict each other about the offset from `other`, at the most, in nanoseconds.
+  package func spread(from other: ArrivalClock) -> Int64 {
+    var (least, most) = (Int64.max, Int64.min)
+    for i in 0..<ArrivalClock.count where isRecent(windows[i]) && windows[i] == other.windows[i] {
+      let difference = minima[i] &- other.minima[i]
+      (least, most) = (min(least, difference), max(most, difference))
+    }
+    return least <= most ? most &- least : 0
+  }
+
+  /// The most that the offset can have become in a silence.
+  private func expected(after silence: Int64) -> Int64 {
+    let most = drift.ppm.map { $0.uncertainty - $0.value } ?? ArrivalClock.anyDrift
+    return offset &+ Int64(Double(silence) * most * 1e-6)
   }
 
   /// The smallest minimum of the last windows. What lies before a long silence says nothing of a clock that drifted on.

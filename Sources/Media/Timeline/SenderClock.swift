@@ -21,9 +21,16 @@ package struct SenderClock: Sendable {
     /// NTP time minus media time since the origin, in nanoseconds.
     var offset: Int64
     var ntp: Int64
+    /// Whether the clock has been learnt anew since.
+    var isOld = false
 
-    /// Whether the wall clock went on from `other` as clocks do. Reports may overtake each other a little.
-    func follows(_ other: Sample) -> Bool { ntp - other.ntp > -1_000_000_000 && ntp - other.ntp <= SenderClock.memory }
+    /// Whether the wall clock went on from `other` as clocks do. Reports may overtake each other a little, and stop for long.
+    func follows(_ other: Sample) -> Bool {
+      let elapsed = ntp - other.ntp
+      guard elapsed > SenderClock.memory else { return elapsed > -1_000_000_000 }
+      let difference = offset &- other.offset
+      return difference != .min && abs(difference) <= 50_000_000 + elapsed / 1000
+    }
   }
 
   private var samples: [Sample] = []
@@ -36,25 +43,37 @@ package struct SenderClock: Sendable {
   /// How many reports are kept.
   package var count: Int { samples.count }
 
-  /// The RTP clock jumped, and its origin lies so many nanoseconds later on the wall clock: reports from before are made to fit.
-  package mutating func shift(by amount: Int64) {
-    for i in samples.indices { samples[i].offset &+= amount }
+  /// The RTP clock may have jumped: reports that come from here on are of the clock as it is now.
+  package mutating func mark() {
+    for i in samples.indices { samples[i].isOld = true }
   }
+
+  /// The RTP clock had jumped at the last `mark`, and its origin lies so many nanoseconds later on the wall clock: reports from before are
+  /// made to fit.
+  package mutating func shift(by amount: Int64) {
+    for i in samples.indices where samples[i].isOld {
+      samples[i].offset &+= amount
+      samples[i].isOld = false
+    }
+  }
+
+  /// The last `count` reports are of a wall clock that was set: those from before say nothing of it.
+  package mutating func keepLast(_ count: Int) { samples.removeFirst(max(0, samples.count - count)) }
 
   private mutating func forget() {
     samples.removeAll(keepingCapacity: true)
     leapt = nil
   }
 
-  /// Takes in a report that gives media time `media`, in nanoseconds since the clock's origin. A repeated one is ignored, and one without
-  /// a wall clock (NTP 0).
-  package mutating func observe(media: Int64, ntp: NTPTimestamp) {
+  /// Takes in a report that gives media time `media`, in nanoseconds since the clock's origin; answers whether it counts. A repeated one
+  /// is ignored, and one without a wall clock (NTP 0).
+  package mutating func observe(media: Int64, ntp: NTPTimestamp) -> Bool {
     let sample = Sample(offset: ntp.nanoseconds &- media, ntp: ntp.nanoseconds)
-    guard ntp.value != 0, samples.last?.ntp != sample.ntp else { return }
+    guard ntp.value != 0, samples.last?.ntp != sample.ntp else { return false }
     if let last = samples.last, !sample.follows(last) {
       guard let first = leapt, sample.follows(first), sample.ntp != first.ntp else {
         leapt = sample
-        return
+        return false
       }
       forget()
       samples.append(first)
@@ -63,10 +82,16 @@ package struct SenderClock: Sendable {
     samples.removeAll { sample.ntp - $0.ntp > SenderClock.memory }
     if samples.count == SenderClock.capacity { samples.removeFirst() }
     samples.append(sample)
+    return true
   }
 
   /// Media time zero of this clock minus that of `other`, by the sender's wall clock, in nanoseconds; nil without comparable reports.
-  package func offset(from other: SenderClock) -> Int64? {
+  package func offset(from other: SenderClock) -> Int64? { differences(from: other).median }
+
+  /// By how much the comparisons with `other` lie off their median, at the median, in nanoseconds; nil without comparable reports.
+  package func spread(from other: SenderClock) -> Int64? { differences(from: other).deviation }
+
+  private func differences(from other: SenderClock) -> Sorted {
     // Each report of the clock that has fewer counts once, so that an absurd one is one among many.
     let isFewer = samples.count <= other.samples.count
     let (fewer, more) = isFewer ? (self, other) : (other, self)
@@ -76,7 +101,7 @@ package struct SenderClock: Sendable {
       guard let near = more.offset(near: sample.ntp, within: reach) else { continue }
       differences.insert(isFewer ? sample.offset &- near : near &- sample.offset)
     }
-    return differences.median
+    return differences
   }
 
   /// How far apart two reports may be to be compared: ten seconds, in which a real oscillator goes wrong by some milliseconds, and the
@@ -129,6 +154,14 @@ package struct SenderClock: Sendable {
       guard count > 0 else { return nil }
       let middle = count / 2
       return count % 2 == 1 ? values[middle] : values[middle - 1] + (values[middle] - values[middle - 1]) / 2
+    }
+
+    /// The median distance from the median; nil without values.
+    var deviation: Int64? {
+      guard let median else { return nil }
+      var distances = Sorted()
+      for i in 0..<count { distances.insert(abs(values[i] &- median)) }
+      return distances.median
     }
 
     /// The middle one, or the lower of the two in the middle; nil without values.

@@ -25,9 +25,13 @@ struct TrackClock: Sendable {
   /// After this silence a clock that stood still meanwhile shows as late.
   private static let silence = TimeSpan.milliseconds(1_000)
   /// A step of this size is a jump, whose cause is told; smaller ones are slewed.
-  private static let jump: Int64 = 200_000_000
+  static let jump: Int64 = 200_000_000
+  /// A packet that comes so much before and after its time is in time by the clock that was known before.
+  private static let punctual: ClosedRange<Int64> = -100_000_000...50_000_000
   /// By how much sound may lie on the sound before it: what slewing takes of the longest packets.
   private static let overlap: Int64 = 6_000_000
+  /// How often a time of capture counts.
+  private static let captureInterval: Int64 = 500_000_000
   /// No two frames of a track may share a millisecond: containers count in them.
   private static let step: Int64 = 1_000_000
 
@@ -46,6 +50,16 @@ struct TrackClock: Sendable {
   private(set) var isSettled = false
   /// The last frame's media time, unless it is that of another clock, and its place.
   private var lastPlaced: (media: Int64?, place: Int64)?
+  /// The times of capture that packets bear.
+  private(set) var capture = SenderClock()
+  private var lastCaptured: Int64?
+  private(set) var hasEnded = false
+  /// What was applied first.
+  private var firstApplied: Int64?
+  /// The stream was silent before its clock seemed to jump, which did not go on meanwhile.
+  private var hasStalled = false
+  /// By how much the clock stood still before the next frame, in nanoseconds.
+  private var stall: Int64 = 0
 
   init(isAudio: Bool, rate: ClockRate) {
     self.isAudio = isAudio
@@ -54,6 +68,12 @@ struct TrackClock: Sendable {
 
   /// The media time of an extended timestamp, in nanoseconds since the origin.
   func media(_ ticks: Int64) -> Int64 { rate.span(ofTicks: ticks - origin).nanoseconds }
+
+  /// By how much later frames are placed than by the clock as it was first learnt, in nanoseconds.
+  var shift: Int64 { (applied ?? 0) - (firstApplied ?? 0) }
+
+  /// By how many millionths the clock runs faster than ours; nil while too little of it is known.
+  var driftPPM: Double? { (former ?? arrival)?.driftPPM }
 
   /// When the track settles at the latest, or nil where it has or nothing came yet.
   var settlingDeadline: Instant? {
@@ -69,7 +89,21 @@ struct TrackClock: Sendable {
     guard isContinuous(media: media, since: latest, at: now) else { return .jumped }
     _ = timestamps.extend(timestamp)
     arrival?.observe(media: media, arrival: now)
+    if isPunctualByFormer(media: media, at: now) { keepFormer() }
     return .ticks(ticks)
+  }
+
+  /// Whether the clock that was known still holds: the path stood still, and what it held back has come.
+  private func isPunctualByFormer(media: Int64, at now: Instant) -> Bool {
+    guard !isSettled, !hasGoneBack, let former else { return false }
+    return TrackClock.punctual.contains(former.lateness(media: media, arrival: now))
+  }
+
+  private mutating func keepFormer() {
+    guard let former else { return }
+    arrival = former
+    self.former = nil
+    isSettled = true
   }
 
   /// Takes in a packet that must wait for an earlier one: what it tells of the clock is known now.
@@ -89,15 +123,23 @@ struct TrackClock: Sendable {
   private func isContinuous(media: Int64, since latest: Int64, at now: Instant) -> Bool {
     guard let arrival else { return false }
     // Packets in order never go back in time.
-    if media < self.media(latest) { return false }
+    let before = self.media(latest)
+    if media < before { return false }
+    if isPunctualByFormer(media: media, at: now) { return true }
     let late = arrival.lateness(media: media, arrival: now)
     if late < (isSettled ? -TrackClock.jump : -TrackClock.longestBurst) { return false }
-    return late < TrackClock.jump || now - arrival.lastArrival < TrackClock.silence
+    let silence = now - arrival.lastArrival
+    guard late >= TrackClock.jump, silence >= TrackClock.silence else { return true }
+    // A clock that went on is right, and its packet late.
+    return media - before > silence.nanoseconds / 4 * 3
   }
 
   /// Learns the clock from here on; answers the packet's extended timestamp. A clock that was known is compared when the track settles.
   mutating func begin(with timestamp: RTPTimestamp, at now: Instant) -> Int64 {
     if let latest = timestamps.latest, timestamps.peek(timestamp) < latest { hasGoneBack = true }
+    hasStalled = !hasGoneBack && arrival.map { now - $0.lastArrival >= TrackClock.silence } ?? false
+    sender.mark()
+    capture.mark()
     let ticks = timestamps.extend(timestamp)
     if applied == nil { origin = ticks }
     if isSettled { former = arrival }
@@ -114,15 +156,18 @@ struct TrackClock: Sendable {
   }
 
   /// Frames can be placed from now on; `target` is our clock at the origin where none was applied before. Answers by how much the clock had
-  /// jumped, where it had.
-  mutating func settle(target: Int64) -> Int64? {
+  /// jumped, where it had, and whether it had stood still.
+  mutating func settle(target: Int64) -> (amount: Int64, isStall: Bool)? {
     isSettled = true
     defer {
       former = nil
       hasGoneBack = false
     }
     guard let applied, let former, let arrival else {
-      if applied == nil { applied = target }
+      if applied == nil {
+        applied = target
+        firstApplied = target
+      }
       return nil
     }
     let amount = arrival.offset - former.offset
@@ -135,8 +180,20 @@ struct TrackClock: Sendable {
       return nil
     }
     self.applied = applied + amount
+    // Where the clock went back, its time goes on from there.
+    lastPlaced?.media = nil
     sender.shift(by: amount)
-    return amount
+    capture.shift(by: amount)
+    self.arrival?.continueDrift(of: former, shiftedBy: amount)
+    let isStall = hasStalled && amount > 0
+    if isStall { stall += amount }
+    return (amount, isStall)
+  }
+
+  /// By how much the clock stood still before the frame that was placed last; asked for once.
+  mutating func takeStall() -> Int64 {
+    defer { stall = 0 }
+    return stall
   }
 
   /// When a frame was captured, on our clock in nanoseconds. Frames come in order; the answers rise by a millisecond at least, and lie at
@@ -170,9 +227,27 @@ struct TrackClock: Sendable {
       step = error < 0 ? max(error, -most) : min(error, most)
     }
     self.applied = applied + step
-    return abs(step) > TrackClock.jump ? step : nil
+    // What clocks drift apart in a long pause is no jump.
+    return abs(step) > TrackClock.jump + elapsed / 4_000 ? step : nil
   }
 
-  /// Takes in a sender report.
-  mutating func observe(_ report: SenderReport) { sender.observe(media: media(timestamps.peek(report.rtp)), ntp: report.ntp) }
+  /// Takes in a sender report; answers whether it counts.
+  mutating func observe(_ report: SenderReport) -> Bool { sender.observe(media: media(timestamps.peek(report.rtp)), ntp: report.ntp) }
+
+  /// Takes in when a frame was captured, as its packet says; answers whether that counts. A sender may say it with every packet.
+  mutating func observe(captured: NTPTimestamp, ticks: Int64) -> Bool {
+    let media = media(ticks)
+    if let last = lastCaptured, media >= last, media - last < TrackClock.captureInterval { return false }
+    lastCaptured = media
+    return capture.observe(media: media, ntp: captured)
+  }
+
+  /// The media time of a timestamp near the last packet's, in nanoseconds since the origin.
+  func media(of timestamp: RTPTimestamp) -> Int64 { media(timestamps.peek(timestamp)) }
+
+  /// The last two reports showed that the sender's wall clock was set.
+  mutating func senderWasSet() { sender.keepLast(2) }
+
+  /// Nothing will come any more.
+  mutating func end() { hasEnded = true }
 }

@@ -26,8 +26,7 @@ package struct PlacedFrame: Sendable {
 /// What a track has to tell, in the order of the stream.
 package enum TrackOutput: Sendable {
   case frame(PlacedFrame)
-  /// Media is missing between two places on our clock, in nanoseconds. `isDegraded`: what comes next refers to what is missing.
-  case gap(from: Int64, to: Int64, packetsLost: Int64, isDegraded: Bool)
+  case gap(TrackGap)
   /// A key frame of another size than before.
   case resized(PictureSize)
   /// The pictures must be turned otherwise than before.

@@ -73,6 +73,7 @@ extension TrackReceiver {
       placeWaiting(clock: &clock, pool: pool)
       ticks = clock.begin(clockIndex, timestamp: packet.timestamp, arrival: arrival)
     }
+    if let time = captureTime(packet, datagram) { clock.observe(clockIndex, captured: time, ticks: ticks) }
     if isVideo {
       if let since = gatedSince, let degradedAfter, arrival - since >= degradedAfter {
         gatedSince = nil
@@ -239,10 +240,11 @@ extension TrackReceiver {
   private mutating func place(
     _ frame: consuming PlacedFrame, ticks: Int64, missing: Missing, clock: inout ParticipantClock, pool: BufferPool
   ) {
-    frame.place = clock.place(clockIndex, ticks: ticks, end: isVideo ? nil : lastPlaceEnd)
-    if let end = lastPlaceEnd, !missing.isNothing, frame.place > end + 1_000_000 {
-      outputs.append(.gap(from: end, to: frame.place, packetsLost: missing.packets, isDegraded: frame.isDegraded))
-      if sound?.canFill ?? false, !missing.wasAway { fill(from: end, to: frame.place, arrival: frame.arrival, pool: pool) }
+    frame.place = clock.place(clockIndex, ticks: ticks, end: isVideo || missing.isSuccession ? nil : lastPlaceEnd)
+    let stall = clock.takeStall(clockIndex)
+    if let end = lastPlaceEnd, let cause = missing.cause(over: frame.place - end, stall: stall) {
+      outputs.append(.gap(TrackGap(from: end, to: frame.place, packetsLost: missing.packets, cause: cause, isDegraded: frame.isDegraded)))
+      if sound?.canFill ?? false, cause == .packetLoss { fill(from: end, to: frame.place, arrival: frame.arrival, pool: pool) }
     }
     lastPlaceEnd = frame.place + frame.duration.nanoseconds
     sound?.note(frame)

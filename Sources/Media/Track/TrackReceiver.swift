@@ -75,23 +75,13 @@ package struct TrackReceiver: Sendable {
   var outputHead = 0
   /// What is missing since the last frame that was given out.
   var missing = Missing()
-  /// Where the last placed frame ends on our clock; nil before the first of an SSRC.
+  /// Where the last placed frame ends on our clock; nil before the first.
   var lastPlaceEnd: Int64?
   /// Of a track of sound.
   var sound: SoundReader?
   let rate: ClockRate
   /// Packets of whole frames that wait for the clock to settle, or to be taken by `popOutput`.
   package internal(set) var packetsWaiting = 0
-
-  struct Missing: Sendable {
-    /// Numbers that were given up.
-    var packets: Int64 = 0
-    /// Packets came that no frame could be made of.
-    var hasDropped = false
-    /// The sender itself was away: that is a hole, and none to be concealed.
-    var wasAway = false
-    var isNothing: Bool { packets == 0 && !hasDropped && !wasAway }
-  }
 
   struct Unplaced: Sendable {
     var frame: PlacedFrame
@@ -102,6 +92,8 @@ package struct TrackReceiver: Sendable {
   /// What may wait for the clock: three seconds of a very fat stream.
   static let maximumUnplacedBytes = 16 << 20
   static let maximumUnplacedFrames = 4096
+  /// Between two streams of one track less is no hole.
+  static let longestSuccession: Int64 = 1_000_000_000
 
   /// A track of `codec`, whose clock is the participant's `clockIndex`. Without an SSRC, `latch` tells it. `repair`: how long a
   /// missing packet is waited for. `sound`: how a track of sound is coded, where it is not as its codec usually is. `parameterSets`:
@@ -137,6 +129,9 @@ package struct TrackReceiver: Sendable {
 
   /// When `advance` has something to do for missing packets, or nil. Frames that wait for the clock are looked after at every `advance`.
   package var nextDeadline: Instant? { jitter.nextDeadline }
+
+  /// Where the last placed frame ends, on our clock in nanoseconds; nil before the first.
+  package var placedEnd: Int64? { lastPlaceEnd }
 
   // MARK: World
 
@@ -231,7 +226,7 @@ package struct TrackReceiver: Sendable {
   package mutating func receive(_ report: SenderReport, at arrival: Instant, clock: inout ParticipantClock) {
     counters.senderReports += 1
     statistics.observe(report, at: arrival)
-    clock.observe(clockIndex, report)
+    clock.observe(clockIndex, report, at: arrival)
   }
 
   /// Lets deadlines pass: gives up holes, places what waited for the clock. `round`: how long after a question for a missing packet the
@@ -247,6 +242,12 @@ package struct TrackReceiver: Sendable {
   package var hasKeyFrame: Bool { video.isOpen || seesKeyFrame }
 
   // MARK: Commands
+
+  /// When a packet was captured by the capturer's wall clock, where it says so.
+  func captureTime(_ packet: RTPPacket, _ datagram: Span<UInt8>) -> NTPTimestamp? {
+    guard let time = packet.absoluteCaptureTime(extensions, in: datagram) else { return nil }
+    return NTPTimestamp(time.ntp)
+  }
 
   /// Takes the SSRC of the first packet: the client had not named one.
   package mutating func latch(_ ssrc: SSRC) { self.ssrc = ssrc }
@@ -303,10 +304,9 @@ package struct TrackReceiver: Sendable {
     guard !isFirst else { return }
     beginAnew(at: now, clock: &clock, pool: pool)
     counters.ssrcChanges += 1
-    // Nothing is missing between two streams; but pictures are from the old one's last on where the new one does not begin whole.
-    guard !isVideo else { return }
-    lastPlaceEnd = nil
-    missing = Missing()
+    // What was lost of the old sound is told by nothing; but pictures are missing where the new stream does not begin whole.
+    if !isVideo { missing = Missing() }
+    missing.isSuccession = true
   }
 
   /// The sender was lost, and another will go on: everything so far is finished, and what lies between is missing. `latch` tells the next
@@ -315,6 +315,12 @@ package struct TrackReceiver: Sendable {
     ssrc = nil
     guard counters.packetsReceived > 0 else { return }
     beginAnew(at: now, clock: &clock, pool: pool)
+    missing.wasAway = true
+  }
+
+  /// The track goes on from one that has ended: its first frame follows a hole that begins at `end`, on our clock in nanoseconds.
+  package mutating func follow(end: Int64) {
+    lastPlaceEnd = end
     missing.wasAway = true
   }
 
@@ -357,7 +363,7 @@ package struct TrackReceiver: Sendable {
       return nil
     }
     // Swapped, not copied: the frame's bytes keep one owner, and their header is not touched.
-    var output = TrackOutput.gap(from: 0, to: 0, packetsLost: 0, isDegraded: false)
+    var output = TrackOutput.gap(TrackGap(from: 0, to: 0, packetsLost: 0, cause: .packetLoss))
     swap(&output, &outputs[outputHead])
     outputHead += 1
     if case .frame(let frame) = output {

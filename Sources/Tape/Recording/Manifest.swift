@@ -258,6 +258,7 @@ package struct Manifest: Sendable {
       "idleTimeoutSeconds": JSONValue(specification.limits.idleTimeoutSeconds),
       "departureTimeoutSeconds": JSONValue(specification.limits.departureTimeoutSeconds),
       "degradedAfterSeconds": JSONValue(specification.limits.degradedAfterSeconds ?? Limits.defaultDegradedAfterSeconds),
+      "reconnectGraceSeconds": .number(specification.limits.reconnectGraceSeconds),
       "maxBytes": specification.limits.maxBytes.map { .integer($0) } ?? .null,
     ]
   }

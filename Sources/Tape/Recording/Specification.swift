@@ -287,6 +287,9 @@ package struct Limits: Sendable, Equatable {
   /// Every source has been removed or, being a WebRTC peer, has left or failed for so long. One that comes meanwhile goes on with the
   /// recording.
   package var departureTimeoutSeconds: Double?
+  /// A participant whose source was lost or removed, and who is back before so long, goes on in the same file; who comes later begins its
+  /// next part.
+  package var reconnectGraceSeconds = 120.0
   /// Of all files together.
   package var maxBytes: Int64?
   /// After so long without a picture because references are missing and no key frame comes, pictures go to tape all the same. Zero: never.

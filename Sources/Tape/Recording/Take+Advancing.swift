@@ -7,7 +7,7 @@ import Track
 struct EarlyOutput {
   enum Content {
     case frame(PlacedFrame)
-    case gap(from: Int64, to: Int64, packetsLost: Int64, isDegraded: Bool)
+    case gap(TrackGap)
   }
   var content: Content
   var track: Int
@@ -78,12 +78,11 @@ extension Take {
     while let output = tracks[number].receiver.popOutput() {
       switch output {
       case .frame(let frame): admit(frame, number, at: now)
-      case .gap(let from, let to, let lost, let isDegraded):
+      case .gap(let gap):
         if timeline.zero == nil {
-          let content = EarlyOutput.Content.gap(from: from, to: to, packetsLost: lost, isDegraded: isDegraded)
-          early.append(EarlyOutput(content: content, track: number, since: now))
+          early.append(EarlyOutput(content: .gap(gap), track: number, since: now))
         } else {
-          tellGap(number, from, to, lost, isDegraded: isDegraded, at: now)
+          tellGap(number, gap, at: now)
         }
       case .resized(let size):
         tell(
@@ -93,13 +92,19 @@ extension Take {
         tell("track.rotated", number, \.sizeEvents, at: now, [EventField("rotation", Int64(rotation.rawValue))])
       }
     }
+    tellCorrections(participant, at: now)
+  }
+
+  /// Tells what the participant's clocks were corrected by.
+  func tellCorrections(_ participant: Int, at now: Instant) {
     while let correction = participants[participant].clock.popCorrection() {
       guard participants[participant].clockEvents.allows(at: now) else { continue }
+      let number = participants[participant].tracks.first { tracks[$0].receiver.clockIndex == correction.track }
       tell(
         "clock.corrected", at: now,
-        [
-          EventField("participant", participants[participant].id), EventField("cause", correction.cause.rawValue),
-          EventField("amountMilliseconds", correction.amount.milliseconds),
+        [EventField("participant", participants[participant].id)] + (number.map { [EventField("track", tracks[$0].id)] } ?? []) + [
+          EventField("cause", correction.cause.rawValue), EventField("amountMilliseconds", correction.amount.milliseconds),
+          EventField("beforeMilliseconds", correction.before.milliseconds), EventField("afterMilliseconds", correction.after.milliseconds),
         ] + Take.suppressed(participants[participant].clockEvents.takeSuppressed()))
     }
   }
@@ -187,7 +192,7 @@ extension Take {
     for item in waiting {
       switch item.content {
       case .frame(let frame): settle(frame, item.track, since: item.since)
-      case .gap(let from, let to, let lost, let isDegraded): tellGap(item.track, from, to, lost, isDegraded: isDegraded, at: now)
+      case .gap(let gap): tellGap(item.track, gap, at: now)
       }
     }
   }

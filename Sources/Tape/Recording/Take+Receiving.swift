@@ -122,12 +122,14 @@ extension Take {
     let participant = tracks[number].participant
     tracks[number].hasStarted = true
     tracks[number].firstPacketAt = now
-    if !participants[participant].hasJoined {
+    if !participants[participant].hasJoined || participants[participant].leftAt != nil {
+      if !participants[participant].hasJoined { participants[participant].joinedAt = now }
       participants[participant].hasJoined = true
-      participants[participant].joinedAt = now
+      participants[participant].leftAt = nil
       tell("participant.joined", at: now, [EventField("participant", participants[participant].id)])
     }
     var fields = trackFields(number)
+    if let former = continueFormer(number, at: now) { fields.append(EventField("continues", tracks[former].id)) }
     fields.append(EventField("codec", tracks[number].specification.codec.rawValue))
     if let ssrc = tracks[number].receiver.ssrc { fields.append(EventField("ssrc", Int64(ssrc.value))) }
     tell("track.started", at: now, fields)
@@ -227,6 +229,7 @@ extension Take {
           for number in leg.tracks where tracks[number].receiver.ssrc == report.ssrc {
             let participant = tracks[number].participant
             tracks[number].receiver.receive(report, at: arrival, clock: &participants[participant].clock)
+            tellCorrections(participant, at: arrival)
           }
         case .goodbye, .receiverReport, .cname, .feedback, .other: break
         }

@@ -45,7 +45,6 @@ extension Take {
       tracks[number].selector = nil
       tracks[number].receiver.interrupt(at: now, clock: &participants[participant].clock, pool: pool)
       collect(number, at: now)
-      tracks[number].isTakenOver = tracks[number].hasStarted
     }
   }
 

@@ -123,15 +123,13 @@ extension Take {
   /// How many events of the kind were not told before this one.
   static func suppressed(_ count: Int64) -> [EventField] { count > 0 ? [EventField("suppressed", count)] : [] }
 
-  /// Packets were lost between two places on our clock. What lies in a pause is not missing.
-  func tellGap(_ number: Int, _ from: Int64, _ to: Int64, _ lost: Int64, isDegraded: Bool, at now: Instant) {
-    let start = timeline.reached(from)
-    let span = timeline.recorded(from, to)
+  /// Media is missing between two places on our clock. What lies in a pause is not missing.
+  func tellGap(_ number: Int, _ gap: TrackGap, at now: Instant) {
+    let start = timeline.reached(gap.from)
+    let span = timeline.recorded(gap.from, gap.to)
     guard span > .zero else { return }
-    let cause = tracks[number].isTakenOver ? "disconnected" : "packetLoss"
-    tracks[number].isTakenOver = false
-    var hole = Hole(start: start, duration: span, cause: cause, packetsLost: lost, framesDropped: 0)
-    hole.isDegraded = isDegraded
+    var hole = Hole(start: start, duration: span, cause: gap.cause.rawValue, packetsLost: gap.packetsLost, framesDropped: 0)
+    hole.isDegraded = gap.isDegraded
     tellHole(hole, number, at: now)
   }
 

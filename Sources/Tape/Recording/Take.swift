@@ -18,6 +18,8 @@ package final class Take {
   static let longestStart = ParticipantClock.longestSettling + startPatience
   /// The most bytes of frames that wait for the timeline's zero.
   static let maximumEarlyBytes = 8 << 20
+  /// A wall clock that is put forward or back by less is being slewed.
+  static let wallStep = TimeSpan.milliseconds(200)
   static let stallAfter = TimeSpan.milliseconds(3_000)
   /// By how much earlier than its place is given up a missing packet is asked for the last time: nothing comes back sooner.
   static let repairMargin = TimeSpan.milliseconds(20)
@@ -42,6 +44,8 @@ package final class Take {
   var lastAdvance: Instant?
   var nextHousekeeping: Instant
   var queuedBytes = 0
+  /// By how much our wall clock was put forward since the start.
+  var wallShift = TimeSpan.zero
   var hasStopped = false
   var endTime = MediaTime.zero
   /// What came before the timeline had its zero.
@@ -168,10 +172,12 @@ package final class Take {
   func endTrack(_ number: Int, at now: Instant) {
     guard !tracks[number].hasEnded else { return }
     tracks[number].hasEnded = true
+    tracks[number].endedAt = now
     dropCandidate(number)
     let participant = tracks[number].participant
     tracks[number].receiver.finish(clock: &participants[participant].clock, pool: pool)
     collect(number, at: now)
+    participants[participant].clock.end(tracks[number].receiver.clockIndex)
     if tracks[number].hasStarted { tell("track.ended", at: now, trackFields(number)) }
     let others = participants[participant].tracks.contains { !tracks[$0].hasEnded }
     if !others, participants[participant].hasJoined, participants[participant].leftAt == nil {
@@ -214,6 +220,21 @@ package final class Take {
 
   /// A frame that was ordered did not reach its file.
   package func writeFailed(track: Int, packets: Int) { tracks[track].receiver.retract(packets: packets, cause: .writeFailed) }
+
+  /// Takes in what our wall clock shows. Places are by the monotonic clock, and wall-clock times go on from the start's, so that a clock that
+  /// is set moves nothing; it is told.
+  package func observe(wall: WallTime, at now: Instant) {
+    let shift = wall - self.wall(at: Int64(bitPattern: now.nanoseconds))
+    let amount = shift - wallShift
+    guard !hasStopped, abs(amount.nanoseconds) > Take.wallStep.nanoseconds else { return }
+    tell(
+      "clock.corrected", at: now,
+      [
+        EventField("cause", "ourWallClock"), EventField("amountMilliseconds", amount.milliseconds),
+        EventField("beforeMilliseconds", wallShift.milliseconds), EventField("afterMilliseconds", shift.milliseconds),
+      ])
+    wallShift = shift
+  }
 
   /// Tells which wall-clock time the timeline's zero stands for, as of now.
   func orderWallClock() {

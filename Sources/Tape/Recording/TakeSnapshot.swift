@@ -3,7 +3,7 @@ package import Ground
 import ICE
 import Peer
 import SRTP
-import Timeline
+package import Timeline
 package import Track
 
 /// A recording's media numbers at one moment: values, to be shown by another thread.
@@ -22,6 +22,8 @@ package struct TakeSnapshot: Sendable {
     package var sinceLastPacket: TimeSpan?
     package var isStalled: Bool
     package var hasEnded: Bool
+    /// What is known of its RTP clock.
+    package var clock: ParticipantClock.Facts
     package var isMuted: Bool
     /// Those that are raised.
     package var alarms: [AlarmKind]
@@ -119,6 +121,7 @@ extension Take {
           ssrc: entry.receiver.ssrc, counters: entry.receiver.counters, packetsPending: entry.receiver.packetsPending,
           timesAdjusted: entry.timesAdjusted, size: entry.receiver.size, jitterMilliseconds: entry.receiver.statistics.jitterMilliseconds,
           sinceLastPacket: entry.receiver.lastPacketAt.map { now - $0 }, isStalled: entry.isStalled, hasEnded: entry.hasEnded,
+          clock: participants[entry.participant].clock.facts(entry.receiver.clockIndex),
           isMuted: entry.isMuted, alarms: AlarmKind.allCases.filter(entry.alarm.raised.contains), parts: entry.parts,
           rotation: entry.receiver.rotation, pictures: entry.pictures,
           startDelay: entry.startDelay))

@@ -26,9 +26,10 @@ struct TakeTrack {
   var candidate: SSRCCandidate?
   var hasStarted = false
   var isStalled = false
-  /// Another peer took over: the next hole is that between the two.
-  var isTakenOver = false
   var hasEnded = false
+  var endedAt: Instant?
+  /// Another track goes on where this one ended, in its place in the file.
+  var isContinued = false
   /// Since when the track's clock is being learnt; its frames wait meanwhile, and others wait for them. Nil once it is known.
   var settlingSince: Instant?
   /// After a pause: of the frames captured from here on, on our clock in nanoseconds, none goes to tape before a key frame.

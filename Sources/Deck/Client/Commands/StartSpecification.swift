@@ -135,6 +135,7 @@ enum StartSpecification {
     add(&fields, "idleTimeoutSeconds", parsed.seconds("idle-timeout").map { JSONValue($0) })
     add(&fields, "departureTimeoutSeconds", parsed.seconds("departure-timeout").map { JSONValue($0) })
     add(&fields, "degradedAfterSeconds", parsed.seconds("degraded-after").map { JSONValue($0) })
+    add(&fields, "reconnectGraceSeconds", parsed.seconds("reconnect-grace").map { JSONValue($0) })
     add(&fields, "maxBytes", parsed.bytes("max-bytes").map { JSONValue($0) })
     return fields.isEmpty ? nil : .object(fields)
   }
