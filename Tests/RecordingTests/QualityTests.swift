@@ -4,6 +4,7 @@ import JSON
 import Recording
 import Synchronization
 import Testing
+import Timeline
 import Track
 
 /// What a recording says of its own quality: its numbers, its holes and its verdict.
@@ -142,6 +143,33 @@ import Track
     #expect(track.counters.framesNotWritten == 1)
     #expect(report(rig).reasons.map(\.measure) == [.notWritten])
     #expect(track.verdict == .degraded)
+  }
+
+  /// Sound and picture of a sender that tells its clocks, which run fast by 150 millionths: what is known of them is in the report.
+  @Test func whatIsKnownOfTheClocks() throws {
+    var audio = Sender.audio()
+    var video = Sender.video()
+    audio.partsPerMillion = 150
+    video.partsPerMillion = 150
+    let rig = try Rig([audio.specification, video.specification])
+    rig.isChecking = false
+    rig.keepsFrames = false
+    rig.play(&audio, from: 0, to: 40_000)
+    rig.play(&video, from: 0, to: 40_000, keyEvery: 90)
+    for second in stride(from: 500.0, to: 40_000, by: 1000) {
+      rig.deliver(audio.report(second, ntpMilliseconds: second), at: Rig.at(second + 30))
+      rig.deliver(video.report(second, ntpMilliseconds: second), at: Rig.at(second + 30))
+    }
+    rig.run(seconds: 41)
+    rig.stop()
+    let report = report(rig)
+    #expect(report.verdict == .good, "\(report.reasons)")
+    for track in report.tracks { #expect(abs((track.clock?.driftPPM ?? 0) - 150) < 30, "\(String(describing: track.clock))") }
+    let offset = try #require(report.tracks.first { $0.kind == .video }?.clock?.offset)
+    #expect(abs(offset.amount.milliseconds) < 10 && offset.uncertainty < .milliseconds(30) && offset.basis == .senderReport, "\(offset)")
+    #expect(report.tracks.allSatisfy { $0.clock?.corrections == 0 })
+    let json = report.json(at: Rig.wall)["tracks"]?.arrayValue?.first { $0["kind"] == "video" }?["clock"]
+    #expect(json?["avOffset"]?["basis"] == "senderReport" && json?["driftPPM"]?.doubleValue != nil)
   }
 
   @Test func theReportIsInTheManifest() throws {

@@ -1,6 +1,7 @@
 import Codecs
 package import Ground
 package import JSON
+import Timeline
 
 extension QualityReport {
   /// The report as `GET …/quality` answers it and `metadata.json` keeps it. `at`: when its numbers were taken.
@@ -52,12 +53,28 @@ extension QualityReport {
         JSONField("durationSeconds", .number(Manifest.rounded(track.span.seconds))),
         JSONField("startDelaySeconds", JSONValue(track.startDelay.map { Manifest.rounded($0.seconds) })),
       ] + numbers(track.counters) + [
+        JSONField("clock", track.clock.map(json) ?? .null),
         JSONField("missingMilliseconds", .number(track.holes.total.milliseconds.rounded())),
         JSONField("missingPercent", .number(Manifest.rounded(track.missingPercent))),
         JSONField("longestHoleSeconds", .number(Manifest.rounded(longest.seconds))),
         JSONField("holeCount", JSONValue(track.holes.count)), JSONField("holesOmitted", JSONValue(track.holes.omitted)),
         JSONField("holes", .array(track.holes.holes.map(json))),
       ])
+  }
+
+  private static func json(_ clock: ParticipantClock.Facts) -> JSONValue {
+    var offset = JSONValue.null
+    if let known = clock.offset {
+      offset = [
+        "milliseconds": .number(Manifest.rounded(known.amount.milliseconds)),
+        "uncertaintyMilliseconds": .number(Manifest.rounded(known.uncertainty.milliseconds)), "basis": .string(known.basis.rawValue),
+      ]
+    }
+    return [
+      "driftPPM": JSONValue(clock.driftPPM.map(Manifest.rounded)), "corrections": JSONValue(clock.corrections),
+      "lastCorrectionMilliseconds": JSONValue(clock.lastCorrection.map { Manifest.rounded($0.milliseconds) }),
+      "wallClockSteps": JSONValue(clock.wallClockSteps), "avOffset": offset,
+    ]
   }
 
   private static func json(_ hole: Hole) -> JSONValue {
@@ -78,6 +95,7 @@ extension QualityReport {
         ]),
       JSONField("framesWritten", JSONValue(counters.framesWritten)), JSONField("framesDropped", JSONValue(counters.framesDropped)),
       JSONField("framesNotWritten", JSONValue(counters.framesNotWritten)),
+      JSONField("framesDegraded", JSONValue(counters.framesDegraded)),
       JSONField("packetsFilled", JSONValue(counters.packetsFilled)),
       JSONField("filledSeconds", .number(Manifest.rounded(counters.filled.seconds))),
       JSONField("nackSent", JSONValue(counters.nackSent)), JSONField("pliSent", JSONValue(counters.pliSent)),

@@ -1,5 +1,6 @@
 package import Codecs
 package import Ground
+package import Timeline
 package import Track
 
 /// How good a track, a file or a recording is.
@@ -23,6 +24,10 @@ package enum QualityMeasure: String, Sendable, CaseIterable {
   case startDelay
   /// How many of the whole frames the writer or the disk did not take: percent.
   case notWritten
+  /// How many of the pictures on tape refer to ones that are missing: percent.
+  case degradedPictures
+  /// By how much a track lies apart from the reference beyond what its place is known to: milliseconds.
+  case avOffset
 
   /// What exceeds it is degraded, and what exceeds the second is poor.
   package var limits: (degraded: Double, poor: Double) {
@@ -32,13 +37,16 @@ package enum QualityMeasure: String, Sendable, CaseIterable {
     case .longestHole: (2, 30)
     case .startDelay: (2, 10)
     case .notWritten: (0, 1)
+    case .degradedPictures: (0, 5)
+    case .avOffset: (40, 80)
     }
   }
 
   package var unit: String {
     switch self {
-    case .soundMissing, .pictureMissing, .notWritten: "percent"
+    case .soundMissing, .pictureMissing, .notWritten, .degradedPictures: "percent"
     case .longestHole, .startDelay: "seconds"
+    case .avOffset: "milliseconds"
     }
   }
 
@@ -71,6 +79,8 @@ package struct TrackQuality: Sendable {
   package var span: TimeSpan
   /// Nil before the first frame, and for later parts.
   package var startDelay: TimeSpan?
+  /// What is known of the track's clock now; of a file, what was known at its end is not kept.
+  package var clock: ParticipantClock.Facts?
 
   /// Of the time from the first frame to the last, how much is missing: percent.
   package var missingPercent: Double {
@@ -84,6 +94,8 @@ package struct TrackQuality: Sendable {
     case .longestHole: holes.longest.map(\.duration.seconds)
     case .startDelay: startDelay?.seconds
     case .notWritten: counters.notWrittenPercent
+    case .degradedPictures: counters.degradedPercent
+    case .avOffset: clock?.offset.map { max(0, ($0.amount.magnitude - $0.uncertainty).milliseconds) }
     }
   }
 
@@ -109,6 +121,8 @@ package struct TrackQuality: Sendable {
     case .longestHole: return "a hole of \(number) s (\(holes.longest?.cause ?? ""))"
     case .startDelay: return "on tape \(number) s after its first packet"
     case .notWritten: return "\(number) % of the whole frames could not be written"
+    case .degradedPictures: return "\(number) % of the pictures refer to missing ones"
+    case .avOffset: return "at least \(number) ms apart from where it should lie"
     }
   }
 
@@ -130,6 +144,7 @@ package struct QualityCounters: Sendable, Equatable {
   package var framesWritten: UInt64 = 0
   package var framesDropped: UInt64 = 0
   package var framesNotWritten: UInt64 = 0
+  package var framesDegraded: UInt64 = 0
   package var packetsFilled: UInt64 = 0
   package var filled = TimeSpan.zero
   package var nackSent: UInt64 = 0
@@ -148,6 +163,7 @@ package struct QualityCounters: Sendable, Equatable {
     framesWritten = after.frames > before.frames ? after.frames - before.frames : 0
     framesDropped = after.framesDropped - before.framesDropped
     framesNotWritten = after.framesNotWritten - before.framesNotWritten
+    framesDegraded = after.framesDegraded - before.framesDegraded
     packetsFilled = after.packetsFilled - before.packetsFilled
     filled = after.fillDuration - before.fillDuration
     nackSent = after.nackSent - before.nackSent
@@ -161,6 +177,9 @@ package struct QualityCounters: Sendable, Equatable {
     return frames > 0 ? Double(framesNotWritten) / Double(frames) * 100 : 0
   }
 
+  /// Percent of the frames on tape.
+  var degradedPercent: Double { framesWritten > 0 ? min(100, Double(framesDegraded) / Double(framesWritten) * 100) : 0 }
+
   package static func += (a: inout QualityCounters, b: QualityCounters) {
     a.packetsReceived += b.packetsReceived
     a.packetsLost += b.packetsLost
@@ -169,6 +188,7 @@ package struct QualityCounters: Sendable, Equatable {
     a.framesWritten += b.framesWritten
     a.framesDropped += b.framesDropped
     a.framesNotWritten += b.framesNotWritten
+    a.framesDegraded += b.framesDegraded
     a.packetsFilled += b.packetsFilled
     a.filled += b.filled
     a.nackSent += b.nackSent
@@ -198,7 +218,8 @@ package struct QualityReport: Sendable {
       whole.end = track.parts.lazy.compactMap(\.end).max()
       return TrackQuality(
         id: track.id, participant: track.participant, kind: track.specification.kind,
-        counters: QualityCounters(from: TrackCounters(), to: track.counters), holes: holes, span: whole.span, startDelay: track.startDelay)
+        counters: QualityCounters(from: TrackCounters(), to: track.counters), holes: holes, span: whole.span, startDelay: track.startDelay,
+        clock: track.clock)
     }
     self.files = files.map { file in
       FileQuality(path: file.path, tracks: snapshot.tracks.compactMap { QualityReport.track($0, in: file) })

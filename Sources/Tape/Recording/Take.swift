@@ -171,6 +171,7 @@ package final class Take {
 
   func endTrack(_ number: Int, at now: Instant) {
     guard !tracks[number].hasEnded else { return }
+    keepOffsets(of: tracks[number].participant)
     tracks[number].hasEnded = true
     tracks[number].endedAt = now
     dropCandidate(number)
@@ -183,6 +184,15 @@ package final class Take {
     if !others, participants[participant].hasJoined, participants[participant].leftAt == nil {
       participants[participant].leftAt = now
       tell("participant.left", at: now, [EventField("participant", participants[participant].id)])
+    }
+  }
+
+  /// What lies against a track that ends is not known any more after it.
+  private func keepOffsets(of participant: Int) {
+    for number in participants[participant].tracks {
+      if let offset = participants[participant].clock.facts(tracks[number].receiver.clockIndex).offset {
+        tracks[number].lastOffset = offset
+      }
     }
   }
 

@@ -115,13 +115,15 @@ extension Take {
     out.sinceZero = timeline.zero.map { TimeSpan(nanoseconds: clock - $0) }
     out.zeroAt = timeline.zero.map { wall(at: $0) }
     for entry in tracks {
+      var facts = participants[entry.participant].clock.facts(entry.receiver.clockIndex)
+      facts.offset = facts.offset ?? entry.lastOffset
       out.tracks.append(
         TakeSnapshot.TrackNumbers(
           id: entry.id, participant: participants[entry.participant].id, source: entry.source, specification: entry.specification,
           ssrc: entry.receiver.ssrc, counters: entry.receiver.counters, packetsPending: entry.receiver.packetsPending,
           timesAdjusted: entry.timesAdjusted, size: entry.receiver.size, jitterMilliseconds: entry.receiver.statistics.jitterMilliseconds,
           sinceLastPacket: entry.receiver.lastPacketAt.map { now - $0 }, isStalled: entry.isStalled, hasEnded: entry.hasEnded,
-          clock: participants[entry.participant].clock.facts(entry.receiver.clockIndex),
+          clock: facts,
           isMuted: entry.isMuted, alarms: AlarmKind.allCases.filter(entry.alarm.raised.contains), parts: entry.parts,
           rotation: entry.receiver.rotation, pictures: entry.pictures,
           startDelay: entry.startDelay))

@@ -1,6 +1,7 @@
 import Codecs
 import Ground
 import Jitter
+import Timeline
 import Track
 
 /// One declared track of a take: what is known of it beside what its receiver knows.
@@ -43,6 +44,8 @@ struct TakeTrack {
   /// How the pictures of that file must be turned; nil before the first.
   var fileRotation: PictureRotation?
   var pictures = PictureIndex()
+  /// How it lay against the participant's sound when one of the two ended.
+  var lastOffset: ParticipantClock.Offset?
   var lastTime: MediaTime?
   /// Where the track's first and last key frame lie.
   var firstKeyTime: MediaTime?
