@@ -117,6 +117,7 @@ import Testing
     var expected: [UInt8] = [1, 66, 0xe0, 31, 0xff, 0xe1, 0, UInt8(set.count)] + set + [2]
     for picture in pictures { expected += [0, UInt8(picture.count)] + picture }
     #expect(configuration(frame) == expected)
+    #expect(configuration(H264Stream.onTape([set] + pictures + [set] + pictures + [slice])) == expected)
     #expect(configuration(H264Stream.onTape([set, slice])) == nil)
     #expect(configuration(H264Stream.onTape([slice])) == nil)
     #expect(configuration([0, 0, 0, 9, 0x67]) == nil)

@@ -97,6 +97,10 @@ import Testing
     for set in S.sets { expected += [0x80 | set[0] >> 1, 0, 1, 0, UInt8(set.count)] + set }
     #expect(record == expected)
     #expect(H265AccessUnit.codecName(record) == "hvc1.1.6.L93.B0")
+    // Sets that a sender repeats in front of one key frame are the same sets.
+    let repeated = H264Stream.onTape(S.sets + [S.sets[0]] + S.sets + [S.slice(19)])
+    let again = H265AccessUnit.configuration(ofKeyFrame: repeated.span)
+    #expect(again == record)
     let without = H264Stream.onTape([S.sets[1], S.sets[2], S.slice(19)])
     let none = H265AccessUnit.configuration(ofKeyFrame: without.span)
     #expect(none == nil)

@@ -20,8 +20,8 @@ package enum H264AccessUnit {
     var at = 0
     while let unit = nextUnit(bytes, at: &at) {
       let type = bytes[unit.lowerBound] & 0x1f
-      if type == H264UnitType.sequenceParameterSet { sequence.append(unit) }
-      if type == H264UnitType.pictureParameterSet { picture.append(unit) }
+      if type == H264UnitType.sequenceParameterSet { note(unit, in: &sequence, of: bytes) }
+      if type == H264UnitType.pictureParameterSet { note(unit, in: &picture, of: bytes) }
     }
     guard (sequence + picture).allSatisfy({ $0.count <= 0xffff }), let first = sequence.first,
       let set = try? H264SequenceParameterSet(parsing: bytes.extracting(first)), !picture.isEmpty,
@@ -36,6 +36,17 @@ package enum H264AccessUnit {
       record += [0xfc | set.chromaFormat, 0xf8 | (set.lumaBits - 8), 0xf8 | (set.chromaBits - 8), 0]
     }
     return record
+  }
+
+  /// Adds a unit to those of its kind, unless the same bytes are there: senders repeat what they do not know to have arrived. More than a
+  /// record can hold are not gone through.
+  static func note(_ unit: Range<Int>, in units: inout [Range<Int>], of bytes: Span<UInt8>) {
+    func isSame(_ other: Range<Int>) -> Bool {
+      guard other.count == unit.count else { return false }
+      for offset in 0..<unit.count where bytes[unit.lowerBound + offset] != bytes[other.lowerBound + offset] { return false }
+      return true
+    }
+    if units.count <= 256, !units.contains(where: isSame) { units.append(unit) }
   }
 
   private static func append(_ unit: Range<Int>, of bytes: Span<UInt8>, to record: inout [UInt8]) {

@@ -9,7 +9,9 @@ package enum H265AccessUnit {
     var sets: [[Range<Int>]] = [[], [], []]
     var at = 0
     while let unit = H264AccessUnit.nextUnit(bytes, at: &at) {
-      if let kind = kinds.firstIndex(of: H265UnitType.of(bytes[unit.lowerBound])) { sets[kind].append(unit) }
+      if let kind = kinds.firstIndex(of: H265UnitType.of(bytes[unit.lowerBound])) {
+        H264AccessUnit.note(unit, in: &sets[kind], of: bytes)
+      }
     }
     guard sets.allSatisfy({ (1...64).contains($0.count) && $0.allSatisfy { $0.count <= 0xffff } }),
       let set = try? H265SequenceParameterSet(parsing: bytes.extracting(sets[1][0]))
