@@ -1,27 +1,9 @@
 import Codecs
 package import Ground
-import RTP
 import Track
 
 /// What a take says of tracks that send and are not heard or seen.
 extension Take {
-  /// Packets of Opus up to so many bytes hold no sound: discontinuous transmission has up to two, and what an encoder makes of digital
-  /// silence has three (RFC 6716 §2.1.9).
-  private static let silentOpusBytes = 3
-
-  /// A packet of sound has come: whether it can be heard, by its level (RFC 6464) where it bears one, else by its size.
-  func noteLevel(_ packet: RTPPacket, _ datagram: Span<UInt8>, _ number: Int, at arrival: Instant) {
-    guard !packet.isPaddingOnly else { return }
-    let ids = sources[tracks[number].source].legs[tracks[number].leg].router.ids
-    let isHeard: Bool
-    if let level = packet.audioLevel(ids, in: datagram) {
-      isHeard = level.decibelsBelowFull < 127
-    } else {
-      isHeard = tracks[number].specification.codec != .opus || packet.payloadEnd - packet.payloadStart > Take.silentOpusBytes
-    }
-    if isHeard || tracks[number].alarm.heardAt == nil { tracks[number].alarm.heardAt = arrival }
-  }
-
   /// Raises and clears the tracks' alarms. After what is due has been ordered.
   func watchTracks(at now: Instant) {
     for number in tracks.indices where tracks[number].hasStarted && !tracks[number].hasEnded { watch(number, at: now) }
@@ -29,8 +11,9 @@ extension Take {
 
   private func watch(_ number: Int, at now: Instant) {
     let counters = tracks[number].receiver.counters
-    let noMedia: [PacketDiscard] = [.paddingOnly, .duplicate, .forwardErrorCorrection, .foreignSSRC, .otherLayer, .strayed, .paused]
-    let others = noMedia.reduce(0) { $0 + counters.discarded($1) }
+    let others =
+      counters.discarded(.paddingOnly) + counters.discarded(.duplicate) + counters.discarded(.forwardErrorCorrection)
+      + counters.discarded(.foreignSSRC) + counters.discarded(.otherLayer) + counters.discarded(.strayed) + counters.discarded(.paused)
     let isAudio = tracks[number].specification.kind == .audio
     let isSettling = participants[tracks[number].participant].tracks.contains { tracks[$0].settlingSince != nil }
     let facts = TrackAlarm.Facts(

@@ -73,7 +73,7 @@ extension Take {
   }
 
   private func deliver(_ packet: RTPPacket, _ datagram: Span<UInt8>, to number: Int, at arrival: Instant) {
-    if packet.payloadType == tracks[number].specification.red?.payloadType, !packet.isPaddingOnly {
+    if tracks[number].isWrapped(packet) {
       deliverWrapped(packet, datagram, to: number, at: arrival)
     } else {
       deliverBare(packet, datagram, to: number, at: arrival)
@@ -88,15 +88,11 @@ extension Take {
       tracks[number].isStalled = false
       tell("track.resumed", at: arrival, trackFields(number))
     }
-    let hasOutput = tracks[number].receiver.receive(
+    let receipt = tracks[number].receive(
       packet, datagram: datagram, at: arrival, clock: &participants[participant].clock, pool: pool)
-    let wasAskedFor = tracks[number].nack?.observe(packet.sequenceNumber, at: arrival) ?? false
-    // A sender without a stream of retransmissions repeats packets as they were.
-    if wasAskedFor, tracks[number].specification.rtx == nil { tracks[number].receiver.countRepetition() }
-    if tracks[number].specification.kind == .audio { noteLevel(packet, datagram, number, at: arrival) }
-    if !tracks[number].hasStarted, !packet.isPaddingOnly { start(number, at: arrival) }
-    if hasOutput { collect(number, at: arrival) }
-    if tracks[number].receiver.isSettling || tracks[number].settlingSince != nil { noteSettling(number, at: arrival) }
+    if receipt.begins { start(number, at: arrival) }
+    if receipt.hasOutput { collect(number, at: arrival) }
+    if receipt.isSettling { noteSettling(number, at: arrival) }
   }
 
   /// Keeps the books of whose clock is being learnt: the file's order, the timeline's zero and the live presentation wait for them.

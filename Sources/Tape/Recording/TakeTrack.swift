@@ -1,6 +1,7 @@
 import Codecs
 import Ground
 import Jitter
+import RTP
 import Timeline
 import Track
 
@@ -63,6 +64,50 @@ struct TakeTrack {
   var startDelay: TimeSpan?
   var gapEvents = EventBudget()
   var sizeEvents = EventBudget()
+
+  /// What a packet led to.
+  struct Receipt {
+    /// The receiver has something to tell.
+    var hasOutput: Bool
+    /// It is the track's first payload.
+    var begins: Bool
+    /// The track's clock is being learnt, or was until now.
+    var isSettling: Bool
+  }
+
+  /// Packets of Opus up to so many bytes hold no sound: discontinuous transmission has up to two, and what an encoder makes of digital
+  /// silence has three (RFC 6716 §2.1.9).
+  private static let silentOpusBytes = 3
+
+  /// Whether a packet's payload lies in redundancy (RFC 2198). Mutating, so that the track is looked at where it is and not copied.
+  mutating func isWrapped(_ packet: RTPPacket) -> Bool {
+    !packet.isPaddingOnly && specification.red?.payloadType == packet.payloadType
+  }
+
+  /// Takes in a packet whose payload is the track's own. In one call on the track: what is read of it piece by piece from outside would be
+  /// copied as a whole for each packet.
+  mutating func receive(
+    _ packet: RTPPacket, datagram: Span<UInt8>, at arrival: Instant, clock: inout ParticipantClock, pool: BufferPool
+  ) -> Receipt {
+    let hasOutput = receiver.receive(packet, datagram: datagram, at: arrival, clock: &clock, pool: pool)
+    let wasAskedFor = nack?.observe(packet.sequenceNumber, at: arrival) ?? false
+    // A sender without a stream of retransmissions repeats packets as they were.
+    if wasAskedFor, specification.rtx == nil { receiver.countRepetition() }
+    if specification.codec.kind == .audio, !packet.isPaddingOnly { noteLevel(packet, datagram, at: arrival) }
+    return Receipt(
+      hasOutput: hasOutput, begins: !hasStarted && !packet.isPaddingOnly, isSettling: receiver.isSettling || settlingSince != nil)
+  }
+
+  /// Whether a packet of sound can be heard: by its level (RFC 6464) where it bears one, else by its size.
+  private mutating func noteLevel(_ packet: RTPPacket, _ datagram: Span<UInt8>, at arrival: Instant) {
+    let isHeard: Bool
+    if let level = packet.audioLevel(receiver.extensions, in: datagram) {
+      isHeard = level.decibelsBelowFull < 127
+    } else {
+      isHeard = specification.codec != .opus || packet.payloadEnd - packet.payloadStart > TakeTrack.silentOpusBytes
+    }
+    if isHeard || alarm.heardAt == nil { alarm.heardAt = arrival }
+  }
 
   /// A file was opened that takes the track in.
   mutating func begin(part: Int) {
