@@ -86,12 +86,16 @@ package struct MediaFileError: Error, Sendable, Equatable {
   /// The next packet in the file's order; nil at its end. Throws where the file breaks off in the middle of something.
   package func next() throws(MediaFileError) -> Packet? {
     guard let format = unsafe format, let packet = unsafe packet else { return nil }
-    unsafe av_packet_unref(packet)
-    let code = unsafe av_read_frame(format, packet)
-    if clibav_has_ended(code) != 0 { return nil }
-    guard code >= 0 else { throw MediaFileError(message: MediaFileReader.text(code)) }
-    let index = Int(unsafe packet.pointee.stream_index)
-    guard index < streams.count, let stream = unsafe format.pointee.streams[index] else { return try next() }
+    var index: Int
+    repeat {
+      unsafe av_packet_unref(packet)
+      let code = unsafe av_read_frame(format, packet)
+      if clibav_has_ended(code) != 0 { return nil }
+      guard code >= 0 else { throw MediaFileError(message: MediaFileReader.text(code)) }
+      index = Int(unsafe packet.pointee.stream_index)
+      // A stream that began in the middle of the file is not one of those that were told.
+    } while index >= streams.count
+    guard let stream = unsafe format.pointee.streams[index] else { return nil }
     let base = unsafe stream.pointee.time_base
     let shown = unsafe packet.pointee.pts == Int64.min ? packet.pointee.dts : packet.pointee.pts
     let bytes = Int(unsafe packet.pointee.size)
