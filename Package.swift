@@ -7,6 +7,9 @@ let strict: [SwiftSetting] = [
   .enableUpcomingFeature("MemberImportVisibility"), .enableExperimentalFeature("Lifetimes"),
 ]
 
+/// What every packet of every test goes through is optimised in debug builds too: the tests replay hours of media.
+let optimized: [SwiftSetting] = [.unsafeFlags(["-O"], .when(configuration: .debug))]
+
 /// A Debian library: a module map and a header of shims, nothing compiled.
 func system(_ name: String, _ pkg: String, apt: [String]) -> Target {
   .systemLibrary(
@@ -17,13 +20,13 @@ func system(_ name: String, _ pkg: String, apt: [String]) -> Target {
 func room(_ floor: String, _ name: String, _ uses: String...) -> Target {
   .target(
     name: name, dependencies: uses.map { .target(name: $0) }, path: "Sources/\(floor)/\(name)",
-    exclude: ["README.md"], swiftSettings: strict)
+    exclude: ["README.md"], swiftSettings: strict + (["Ground", "Wire", "Media", "Tape"].contains(floor) ? optimized : []))
 }
 
 func tests(_ name: String, _ uses: String...) -> Target {
   .testTarget(
     name: name, dependencies: uses.map { .target(name: $0) }, path: "Tests/\(name)",
-    swiftSettings: strict)
+    swiftSettings: strict + (["MediaTests", "RecordingTests"].contains(name) ? optimized : []))
 }
 
 let package = Package(

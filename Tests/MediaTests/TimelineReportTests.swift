@@ -95,6 +95,14 @@ import Timeline
     expectRising(rig)
   }
 
+  /// An encoder that a busy machine holds up: pictures come most of a second late, and the reports go on telling when they were taken.
+  @Test(arguments: [0.6, 0.9, 3]) func anEncoderThatFallsBehind(_ delay: Double) {
+    let rig = rig(video: { $0.extraDelay = { time in max(0, min(delay, (time - 20) / 2, (60 - time) / 2)) } })
+    #expect(abs(rig.worstOffset(6...120)) < 20)
+    #expect(rig.corrections.isEmpty)
+    expectRising(rig)
+  }
+
   /// What disagrees with arrivals by more than half a second is not believed.
   @Test func reportsThatLieAreNotBelieved() {
     let rig = rig(both: { $0.latency = 0.03 }, video: { $0.report = { ($0, $0 + 0.9) } })

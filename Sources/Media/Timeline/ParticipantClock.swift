@@ -6,7 +6,9 @@ package import RTCP
 /// The *reference* is the first audio track, or the first track where there is no audio. The reference follows arrivals. Every other track
 /// keeps its distance from the reference: by the capturer's clock where packets of both bear its time, else by the sender's own wall clock
 /// once both have sender reports, so that the offset between them is the sender's; by the difference of their arrivals until then, and
-/// where the sender's word disagrees with that by more than `trustLimit`. So what delays all packets alike moves nothing against each other.
+/// where the sender's word disagrees with that by more than `trustLimit`. A word that agreed once, and stays what it was, is believed up to
+/// `keptTrustLimit`: then it is the packets that are late, as behind an encoder that falls behind. So what delays packets moves nothing
+/// against each other, whether it delays those of all tracks or of one.
 ///
 /// Corrections are slewed: pictures by at most 20 ms a second, sound by at most 1 ms a second (more for errors of a tenth of a second and
 /// more). A correction is applied at once in a pause of the stream, and where it makes a hole of more than 200 ms; that one is told. An
@@ -63,6 +65,9 @@ package struct ParticipantClock: Sendable {
   package static let longestSettling = TrackClock.longestSettling
 
   private static let trustLimit: Int64 = 500_000_000
+  private static let keptTrustLimit: Int64 = 5_000_000_000
+  /// By how much the sender's word may wander from one comparison to the next and be what it was.
+  private static let constancy: Int64 = 50_000_000
   private static let maximumCorrections = 64
   /// How many reports may come that cannot be compared before what the last comparison said is forgotten.
   private static let maximumSilent = 40
@@ -250,9 +255,15 @@ package struct ParticipantClock: Sendable {
     // The sender's wall clock was set, and the reports of one of the two do not show it yet.
     if abs(walls[track].shift &- walls[reference].shift) > WallClock.agreement { return relative[track] }
     let byArrival = own.offset(from: other)
-    let difference = offset &- byArrival
-    guard difference != .min, abs(difference) <= ParticipantClock.trustLimit else { return nil }
+    let isKept = relative[track].map { $0.basis == basis && isWithin(ParticipantClock.constancy, offset, $0.offset) } ?? false
+    let limit = isKept ? ParticipantClock.keptTrustLimit : ParticipantClock.trustLimit
+    guard isWithin(limit, offset, byArrival) else { return nil }
     return Relative(offset: offset, basis: basis, byArrival: byArrival, at: now)
+  }
+
+  private func isWithin(_ limit: Int64, _ first: Int64, _ second: Int64) -> Bool {
+    let difference = first &- second
+    return difference != .min && abs(difference) <= limit
   }
 
   /// A wall clock that was set is told once, whichever tracks' reports show it.
@@ -316,10 +327,12 @@ package struct ParticipantClock: Sendable {
     else { return nil }
     let byArrival = arrival.offset(from: other)
     guard let known = relative[track] else { return (base + byArrival, .arrival) }
-    let isOld = max(arrival.lastArrival, other.lastArrival) - known.at > ParticipantClock.longestHold
     // How much longer the one takes than the other stays, however the clocks run.
-    let difference = known.offset &- (isOld ? known.byArrival : byArrival)
-    guard difference != .min, abs(difference) <= ParticipantClock.trustLimit else { return (base + byArrival, .arrival) }
-    return (base + byArrival + difference, known.basis)
+    let isOld = max(arrival.lastArrival, other.lastArrival) - known.at > ParticipantClock.longestHold
+    let before = isOld ? known.byArrival : byArrival
+    guard isWithin(isOld ? ParticipantClock.trustLimit : ParticipantClock.keptTrustLimit, known.offset, before) else {
+      return (base + byArrival, .arrival)
+    }
+    return (base + byArrival + (known.offset - before), known.basis)
   }
 }
