@@ -1,4 +1,5 @@
 import Client
+import Codecs
 import Ground
 import Impairment
 import Recording
@@ -63,6 +64,7 @@ enum Captures {
       capture: parsed.positionals[0], folder: folder, sessionDescription: parsed.text("sdp"), srtpKey: parsed.text("srtp-key"),
       json: parsed.isOn("json"))
     options.impairment = impairment
+    options.container = parsed.text("container").flatMap { TapeContainer(rawValue: $0) }
     if parsed.isOn("hls") {
       var hls = HLSOutput()
       if let seconds = parsed.integer("segment-seconds") { hls.segmentSeconds = seconds }

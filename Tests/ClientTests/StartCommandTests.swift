@@ -36,7 +36,7 @@ import Testing
         "--departure-timeout", "5", "--degraded-after", "20s",
       ],
       #"{"room":"r","source":{"type":"rtp","tracks":[{"participant":"ada","kind":"audio","codec":"opus","payloadType":111,"ssrc":255}]},"#
-        + #""participants":[{"id":"ada","name":"Ada L."}],"outputs":{"file":{"container":"webm"},"hls":null},"#
+        + #""participants":[{"id":"ada","name":"Ada L."}],"outputs":{"hls":null},"#
         + #""limits":{"maxDurationSeconds":7200,"idleTimeoutSeconds":60,"departureTimeoutSeconds":5,"degradedAfterSeconds":20,"maxBytes":2000000000}}"#
     ),
     (
@@ -55,10 +55,10 @@ import Testing
     (
       [
         "-r", "r", "-a", "111", "--title", "Week 3", "--started-by", "u", "--metadata", #"{"course":17}"#, "--quality", "high",
-        "--hls-audio", "opus", "--hls-video", "off", "--segment-seconds", "6", "--port", "5004",
+        "--hls-audio", "opus", "--hls-video", "off", "--segment-seconds", "6", "--port", "5004", "--container", "mp4",
       ],
       #"{"room":"r","title":"Week 3","startedBy":"u","metadata":{"course":17},"source":{"type":"rtp","port":5004,"#
-        + #""tracks":[{"participant":"main","kind":"audio","codec":"opus","payloadType":111}]},"outputs":{"file":{"container":"webm"},"#
+        + #""tracks":[{"participant":"main","kind":"audio","codec":"opus","payloadType":111}]},"outputs":{"file":{"container":"mp4"},"#
         + #""hls":{"segmentSeconds":6,"video":"off","audio":"opus","quality":"high"}}}"#
     ),
   ])

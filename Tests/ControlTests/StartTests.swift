@@ -349,11 +349,11 @@ private let badStarts: [(String, String, String)] = [
   (start(#""participants":[{"id":"a"},{"id":"a"}]"#), "participants[1].id", "\"a\" is already the id of participants[0]"),
   (start(#""participants":[{"id":"a","userid":"b"}]"#), "participants[0].userid", "there is no such field; did you mean userId?"),
   (start(#""outputs":{"file":null}"#), "outputs.file", "the file cannot be turned off in this version"),
-  (start(#""outputs":{"file":{"container":"mp4"}}"#), "outputs.file.container", "\"mp4\" is not known; allowed is webm or mkv"),
+  (start(#""outputs":{"file":{"container":"avi"}}"#), "outputs.file.container", "\"avi\" is not known; allowed is webm, mkv or mp4"),
   (
     #"{"room":"r","source":{"type":"rtp","tracks":[{"participant":"a","codec":"h264","payloadType":96}]},"#
       + #""outputs":{"file":{"container":"webm"}}}"#,
-    "outputs.file.container", "webm cannot hold H264; mkv can"
+    "outputs.file.container", "webm cannot hold H264; mkv, mp4 can"
   ),
   (
     source("", tracks: #"{"participant":"a","codec":"h264","payloadType":96,"parameters":{"sprop-parameter-sets":"Zw==,eA=="}}"#),
@@ -366,6 +366,14 @@ private let badStarts: [(String, String, String)] = [
   (
     #"{"room":"r","source":{"type":"rtp","tracks":[{"participant":"a","codec":"PCMU"}]},"outputs":{"file":{"container":"webm"}}}"#,
     "outputs.file.container", "webm cannot hold PCMU; mkv can"
+  ),
+  (
+    #"{"room":"r","source":{"type":"rtp","tracks":[{"participant":"a","codec":"VP8","payloadType":96}]},"outputs":{"file":{"container":"mp4"}}}"#,
+    "outputs.file.container", "mp4 cannot hold VP8; webm, mkv can"
+  ),
+  (
+    #"{"room":"r","source":{"type":"rtp","tracks":[{"participant":"a","codec":"L16","payloadType":11}]},"outputs":{"file":{"container":"mp4"}}}"#,
+    "outputs.file.container", "mp4 cannot hold L16; mkv can"
   ),
   (
     source("", tracks: #"{"participant":"a","codec":"PCMU","clockRate":16000}"#), "source.tracks[0].clockRate",

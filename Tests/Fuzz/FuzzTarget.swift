@@ -12,7 +12,7 @@ struct FuzzTarget: Sendable {
     .rtp, .red, .rtcp, .stun, .ice, .vp8, .vp9, .av1, .h264, .h265, .opus, .sound, .sdp, .playlist, .json, .start, .frame, .capture, .srtp,
     .dtls,
     .peer,
-    .webm,
+    .webm, .mp4,
     .hls,
     .take,
   ]

@@ -28,6 +28,10 @@ final class MemoryFiles: TapeFiles {
     if start > file.bytes.count { file.bytes += [UInt8](repeating: 0, count: start - file.bytes.count) }
     file.bytes.append(copying: bytes, over..<bytes.count)
   }
+  func copy(_ path: String, _ range: Range<Int64>, to offset: Int64) throws(TapeFileError) {
+    let bytes = Array(file(path).bytes[Int(range.lowerBound)..<Int(range.upperBound)])
+    try write(path, at: offset, bytes.span)
+  }
   func append(_ path: String, _ bytes: [UInt8]) throws(TapeFileError) { file(path).bytes += bytes }
   func replace(_ path: String, _ bytes: [UInt8]) throws(TapeFileError) { file(path).bytes = bytes }
   func rename(_ from: String, to: String) throws(TapeFileError) { files[to] = files.removeValue(forKey: from) }

@@ -40,14 +40,14 @@ extension FuzzTarget {
     require(carryOut(second, on: part, steps: .max) == whole, "recovery that was interrupted comes to the same file")
   }
 
-  private static func plan(_ file: [UInt8]) -> WebMRecoveryPlan? {
+  private static func plan(_ file: [UInt8]) -> RecoveryPlan? {
     try? WebMRecovery.plan(length: Int64(file.count)) { offset, count in
       require(offset >= 0 && offset <= Int64(file.count) && count >= 0, "reads inside the file")
       return Array(file[Int(offset)..<min(file.count, Int(offset) + count)])
     }
   }
 
-  private static func carryOut(_ plan: WebMRecoveryPlan, on file: [UInt8], steps: Int) -> [UInt8] {
+  private static func carryOut(_ plan: RecoveryPlan, on file: [UInt8], steps: Int) -> [UInt8] {
     var file = file
     guard !plan.isFinished, steps > 0 else { return file }
     file.removeSubrange(Int(plan.truncateTo)...)

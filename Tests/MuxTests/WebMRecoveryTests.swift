@@ -5,7 +5,7 @@ import Mux
 import Testing
 
 /// Plans a file's recovery and carries the plan out.
-func recover(_ file: TestFile) throws -> (file: TestFile, plan: WebMRecoveryPlan) {
+func recover(_ file: TestFile) throws -> (file: TestFile, plan: RecoveryPlan) {
   let plan = try plan(file.bytes)
   var file = file
   file.bytes.removeSubrange(Int(plan.truncateTo)...)
@@ -14,7 +14,7 @@ func recover(_ file: TestFile) throws -> (file: TestFile, plan: WebMRecoveryPlan
   return (file, plan)
 }
 
-func plan(_ bytes: [UInt8]) throws -> WebMRecoveryPlan {
+func plan(_ bytes: [UInt8]) throws -> RecoveryPlan {
   try WebMRecovery.plan(length: Int64(bytes.count)) { offset, count in
     Array(bytes[Int(offset)..<min(bytes.count, Int(offset) + count)])
   }
@@ -157,14 +157,14 @@ func clusterOffsets(_ file: TestFile) -> [Int] {
   }
 
   @Test func whatIsNoWebMIsRefusedByItsReason() throws {
-    #expect(throws: WebMRecoveryError.notWebM) { try self.plan(TestFile()) }
-    #expect(throws: WebMRecoveryError.notWebM) { try self.plan(TestFile(bytes: [UInt8](repeating: 0, count: 5000))) }
-    #expect(throws: WebMRecoveryError.notWebM) { try self.plan(TestFile(bytes: Array("not a film".utf8))) }
+    #expect(throws: RecoveryError.otherFile) { try self.plan(TestFile()) }
+    #expect(throws: RecoveryError.otherFile) { try self.plan(TestFile(bytes: [UInt8](repeating: 0, count: 5000))) }
+    #expect(throws: RecoveryError.otherFile) { try self.plan(TestFile(bytes: Array("not a film".utf8))) }
     let whole = try webM(TestMedia.bothFormats, [], finish: false)
     for length in 5..<whole.bytes.count - 140 {
-      #expect(throws: WebMRecoveryError.self) { try self.plan(TestFile(bytes: Array(whole.bytes[..<length]))) }
+      #expect(throws: RecoveryError.self) { try self.plan(TestFile(bytes: Array(whole.bytes[..<length]))) }
     }
-    #expect(throws: WebMRecoveryError.unreadable(offset: 0)) { try WebMRecovery.plan(length: 10_000) { _, _ in nil } }
+    #expect(throws: RecoveryError.unreadable(offset: 0)) { try WebMRecovery.plan(length: 10_000) { _, _ in nil } }
   }
 
   /// Damage has written a part of the header again behind it: no seek head must go over what stands between.
@@ -175,7 +175,7 @@ func clusterOffsets(_ file: TestFile) -> [Int] {
       try #require(header.indices.dropLast(3).first { header[$0..<$0 + 4].elementsEqual(id) })
     }
     for place in places {
-      #expect(throws: WebMRecoveryError.foreignLayout) { try self.plan(TestFile(bytes: header + header[place...])) }
+      #expect(throws: RecoveryError.foreignLayout) { try self.plan(TestFile(bytes: header + header[place...])) }
     }
   }
 
@@ -291,7 +291,7 @@ func clusterOffsets(_ file: TestFile) -> [Int] {
     return times
   }
 
-  private func plan(_ file: TestFile) throws -> WebMRecoveryPlan { try MuxTests.plan(file.bytes) }
+  private func plan(_ file: TestFile) throws -> RecoveryPlan { try MuxTests.plan(file.bytes) }
 }
 
 private final class Counter {

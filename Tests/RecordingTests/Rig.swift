@@ -318,6 +318,10 @@ final class MemoryFiles: TapeFiles {
     }
     files[path] = file
   }
+  func copy(_ path: String, _ range: Range<Int64>, to offset: Int64) throws(TapeFileError) {
+    let bytes = Array((files[path] ?? [])[Int(range.lowerBound)..<Int(range.upperBound)])
+    try write(path, at: offset, bytes.span)
+  }
   func append(_ path: String, _ bytes: [UInt8]) throws(TapeFileError) { try write(path, at: Int64(files[path]?.count ?? 0), bytes.span) }
   func replace(_ path: String, _ bytes: [UInt8]) throws(TapeFileError) { files[path] = bytes }
   func rename(_ from: String, to: String) throws(TapeFileError) { files[to] = files.removeValue(forKey: from) }

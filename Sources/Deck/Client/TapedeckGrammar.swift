@@ -77,6 +77,9 @@ package enum TapedeckGrammar {
       .value("title", "TEXT", .text, "A title for people"),
       .value("started-by", "USER", .text, "Who asked for it"),
       .value("metadata", "JSON", .text, "A JSON object to keep with it"),
+      .value(
+        "container", "NAME", .choice(["webm", "mkv", "mp4"]), "What the files are",
+        default: "webm, or mkv where that cannot hold a codec"),
       .negatable("hls", on: true, "Make a live HLS presentation"),
       .value("segment-seconds", "N", .integer(1...30), "The HLS segments' length", default: "4"),
       .value("hls-audio", "CODEC", .choice(["aac", "opus"]), "The HLS audio codec", default: "aac"),
@@ -246,6 +249,9 @@ package enum TapedeckGrammar {
         "impair", "SPEC", .text, "Lose, delay and change packets on their way, as in loss=5%,jitter=20ms,nack=on,seed=7"),
       .value("sdp", "FILE", .file, "Codecs and payload types", default: "the JSON beside the capture, else recognised"),
       .value("srtp-key", "FILE", .file, "A file with the SRTP suite and key", default: "the JSON beside the capture"),
+      .value(
+        "container", "NAME", .choice(["webm", "mkv", "mp4"]), "With --out: what the files are",
+        default: "webm, or mkv where that cannot hold a codec"),
       .negatable("hls", on: true, "With --out: make HLS too"),
       .value("segment-seconds", "N", .integer(1...30), "The HLS segments' length", default: "4"),
       .value("hls-audio", "CODEC", .choice(["aac", "opus"]), "The HLS audio codec", default: "aac"),

@@ -6,6 +6,7 @@ package import Recording
 package final class DiskFiles: TapeFiles {
   private let folder: String
   private var open: [String: Int32] = [:]
+  private static let copiedAtOnceBytes = 256 << 10
 
   package init(folder: String) { self.folder = folder }
 
@@ -21,6 +22,19 @@ package final class DiskFiles: TapeFiles {
         throw DiskFiles.error(path)
       }
       done += n
+    }
+  }
+
+  package func copy(_ path: String, _ range: Range<Int64>, to offset: Int64) throws(TapeFileError) {
+    let fd = try descriptor(path)
+    var done: Int64 = 0
+    while done < range.count {
+      let count = min(Int64(DiskFiles.copiedAtOnceBytes), Int64(range.count) - done)
+      guard let bytes = FolderListing.read(fd, offset: range.lowerBound + done, count: Int(count)), bytes.count == count else {
+        throw DiskFiles.error(path)
+      }
+      try write(path, at: offset + done, bytes.span)
+      done += count
     }
   }
 

@@ -1,3 +1,4 @@
+import Codecs
 import Glibc
 import Ground
 import Mux
@@ -6,7 +7,7 @@ import Recording
 /// Puts index and duration of a given-up file in place: a write failed, or its writer died.
 enum FileCompletion {
   static func complete(_ file: inout FileStatus, folder: String) {
-    guard let facts = completeWebM(folder + "/" + file.path) else { return }
+    guard let facts = complete(folder + "/" + file.path, file.container) else { return }
     file.bytes = FolderListing.size(folder + "/" + file.path) ?? facts.bytesKept
     file.isFinal = true
     file.durationSeconds = max(0, facts.duration.seconds - (file.startSeconds ?? 0))
@@ -14,13 +15,14 @@ enum FileCompletion {
 
   /// Nil where nothing in the file can be played. On a disk that is full the last of the media makes room for the index: a file that
   /// can be sought is worth more than its last cluster.
-  private static func completeWebM(_ path: String) -> WebMFacts? {
+  private static func complete(_ path: String, _ name: String) -> TapeFacts? {
+    guard let container = TapeContainer(rawValue: name) else { return nil }
     let fd = unsafe open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW)
     guard fd >= 0 else { return nil }
     defer { close(fd) }
     guard var length = FolderListing.size(path) else { return nil }
     for round in 0..<8 {
-      guard let plan = try? WebMRecovery.plan(length: length, read: { FolderListing.read(fd, offset: $0, count: $1) }),
+      guard let plan = try? TapeRecovery.plan(container, length: length, read: { FolderListing.read(fd, offset: $0, count: $1) }),
         plan.facts.clusters > 0
       else { return nil }
       if plan.isFinished { return plan.facts }
@@ -36,7 +38,7 @@ enum FileCompletion {
     return nil
   }
 
-  private static func patch(_ plan: WebMRecoveryPlan, _ fd: Int32) -> Bool {
+  private static func patch(_ plan: RecoveryPlan, _ fd: Int32) -> Bool {
     plan.patches.allSatisfy { FolderListing.put($0.bytes, fd, at: $0.offset) }
   }
 }

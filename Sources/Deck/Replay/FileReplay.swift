@@ -1,4 +1,4 @@
-import Codecs
+package import Codecs
 import Ground
 package import Impairment
 import JSON
@@ -18,6 +18,8 @@ package enum FileReplay {
     package var srtpKey: String?
     /// Nil: no HLS.
     package var hls: HLSOutput?
+    /// What the files are; nil: WebM where it holds the capture's codecs, else Matroska.
+    package var container: TapeContainer?
     /// What happens to the capture's datagrams on their way; nil: nothing.
     package var impairment: ImpairmentSpecification?
     package var limits = Limits()

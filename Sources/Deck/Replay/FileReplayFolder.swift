@@ -20,6 +20,9 @@ final class FileReplayFolder: TapeFiles {
     replaceOld(path)
     try disk.write(path, at: offset, bytes)
   }
+  func copy(_ path: String, _ range: Range<Int64>, to offset: Int64) throws(TapeFileError) {
+    try disk.copy(path, range, to: offset)
+  }
   func append(_ path: String, _ bytes: [UInt8]) throws(TapeFileError) {
     replaceOld(path)
     try disk.append(path, bytes)

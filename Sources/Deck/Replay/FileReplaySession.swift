@@ -40,6 +40,10 @@ extension FileReplay {
       let source = replay.source
       var recording = RecordingSpecification(room: "replay", source: source)
       recording.outputs.hls = options.hls
+      recording.outputs.file.container = options.container
+      if let codec = recording.declaredCodecs.first(where: { !recording.container.holds($0) }) {
+        throw FileReplayError(message: "\(options.capture): \(TapeRefusal.text(codec, recording.container))")
+      }
       manifest = Manifest(id: "replay", specification: recording, createdAt: zero)
       replay.take.silenceAlarm = recording.alarms.silenceSeconds.map { .seconds($0) }
       let files = FileReplayFolder(options.folder)

@@ -4,12 +4,16 @@ package enum TapeContainer: String, Sendable, Hashable, CaseIterable {
   case webm
   /// Matroska: the same with any codec.
   case mkv
+  /// MP4: what plays on most devices, of the codecs that they know.
+  case mp4
 
   /// Whether it can hold the codec.
   package func holds(_ codec: Codec) -> Bool {
     switch codec {
-    case .opus, .multiopus, .vp8, .vp9, .av1: true
-    case .h264, .h265, .pcmu, .pcma, .g722, .l16: self == .mkv
+    case .opus, .vp9, .av1: true
+    case .multiopus, .vp8: self != .mp4
+    case .h264, .h265: self != .webm
+    case .pcmu, .pcma, .g722, .l16: self == .mkv
     case .aac: false
     }
   }

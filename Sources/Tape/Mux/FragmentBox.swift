@@ -8,6 +8,10 @@ import Ground
 struct FragmentBox {
   var type: UInt32
   var body: Range<Int>
+  /// Where its header begins.
+  let start: Int
+  /// Header and body.
+  var whole: Range<Int> { start..<body.upperBound }
 
   /// The whole box at `offset`, or nil where its header or its body reaches beyond `end`. A box without a size of its own (0: "to the
   /// end of the file") is none that a growing file may have.
@@ -23,6 +27,7 @@ struct FragmentBox {
     }
     guard size >= UInt64(header), size <= UInt64(end - offset) else { return nil }
     body = offset + header..<offset + Int(size)
+    start = offset
   }
 
   /// The first child of that type, nil where there is none before the first broken one. `skipping`: bytes of fields before the children.

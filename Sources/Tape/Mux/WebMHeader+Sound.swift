@@ -7,7 +7,7 @@ extension WebMHeader.Track {
 
   /// Settles which codec of several a name stands for, by what the header holds of the codec's own (CodecPrivate): the format tag of a
   /// WAVEFORMATEX, or the mapping family of an OpusHead. `frequency`: what the header calls the sampling frequency.
-  mutating func settleSound(_ privateBytes: [UInt8], frequency: Double) throws(WebMRecoveryError) {
+  mutating func settleSound(_ privateBytes: [UInt8], frequency: Double) throws(RecoveryError) {
     switch codec {
     case .pcmu, .pcma, .g722:
       guard privateBytes.count >= 2 else { throw .foreignLayout }

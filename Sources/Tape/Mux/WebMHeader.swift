@@ -47,13 +47,13 @@ struct WebMHeader {
   var end = 0
 
   /// Reads the header from a file's first bytes. They may hold more than the header, and must hold all of it.
-  init(_ bytes: [UInt8]) throws(WebMRecoveryError) {
-    guard let ebml = MatroskaElement(bytes, at: 0), ebml.id == MatroskaID.ebml, let size = ebml.size else { throw .notWebM }
+  init(_ bytes: [UInt8]) throws(RecoveryError) {
+    guard let ebml = MatroskaElement(bytes, at: 0), ebml.id == MatroskaID.ebml, let size = ebml.size else { throw .otherFile }
     guard size <= Int64(bytes.count - ebml.headLength) else { throw .headerCut }
     let body = ebml.headLength..<ebml.headLength + Int(size)
     let docType = MatroskaChildren(bytes, in: body).first { $0.element.id == MatroskaID.docType }
-    guard let docType, let type = TapeContainer.allCases.first(where: { bytes[docType.payload].elementsEqual($0.docType.utf8) })
-    else { throw .notWebM }
+    guard let docType, let type = [TapeContainer.webm, .mkv].first(where: { bytes[docType.payload].elementsEqual($0.docType.utf8) })
+    else { throw .otherFile }
     container = type
     guard let segment = MatroskaElement(bytes, at: body.upperBound) else { throw .headerCut }
     guard segment.id == MatroskaID.segment, segment.sizeLength == WebMHeader.segmentSizeLength else { throw .foreignLayout }
@@ -65,7 +65,7 @@ struct WebMHeader {
     if seekHeadSpace.isEmpty { seekHeadSpace = segmentStart..<segmentStart }
   }
 
-  private mutating func readSegment(_ bytes: [UInt8]) throws(WebMRecoveryError) {
+  private mutating func readSegment(_ bytes: [UInt8]) throws(RecoveryError) {
     for (element, payload) in MatroskaChildren(bytes, in: segmentStart..<bytes.count) {
       let start = payload.lowerBound - element.headLength
       switch element.id {
@@ -103,7 +103,7 @@ struct WebMHeader {
     }
   }
 
-  private mutating func readInfo(_ bytes: [UInt8], _ payload: Range<Int>) throws(WebMRecoveryError) {
+  private mutating func readInfo(_ bytes: [UInt8], _ payload: Range<Int>) throws(RecoveryError) {
     for (field, value) in MatroskaChildren(bytes, in: payload) {
       let start = value.lowerBound - field.headLength
       switch field.id {
@@ -119,7 +119,7 @@ struct WebMHeader {
     }
   }
 
-  private static func track(_ bytes: [UInt8], _ payload: Range<Int>, at offset: Int) throws(WebMRecoveryError) -> Track {
+  private static func track(_ bytes: [UInt8], _ payload: Range<Int>, at offset: Int) throws(RecoveryError) -> Track {
     var track = Track(offset: offset, number: 0, codec: .opus, delayMilliseconds: 0)
     var codec: Codec?
     var frequency = 0.0

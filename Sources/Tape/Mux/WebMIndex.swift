@@ -1,24 +1,18 @@
 import Codecs
 
-/// Bytes that belong at an offset of a file, over what is there.
-package struct WebMPatch: Sendable, Hashable {
-  package var offset: Int64
-  package var bytes: [UInt8]
-}
-
 /// What turns a file of whole clusters into a finished one, by which players know its length and find their way in it. The writer
 /// and recovery end a file alike, with this.
 enum WebMIndex {
   /// What to append to a file whose last cluster ends at `end`, and what to patch after that. `used`: the numbers of the tracks that
   /// have frames. `cutting`: the last cluster's new size.
   static func finish(
-    _ header: WebMHeader, _ cues: [WebMCues.Cue], used: Set<Int64>, end: Int64, durationMilliseconds: Int64, cutting: WebMPatch? = nil
-  ) -> (append: [UInt8], patches: [WebMPatch]) {
+    _ header: WebMHeader, _ cues: [WebMCues.Cue], used: Set<Int64>, end: Int64, durationMilliseconds: Int64, cutting: FilePatch? = nil
+  ) -> (append: [UInt8], patches: [FilePatch]) {
     let append = element(cues)
     var patches = cutting.map { [$0] } ?? []
     for track in withoutPictures(header, used: used) {
       // An ID of one byte for an ID of one byte: readers pass over the entry.
-      patches.append(WebMPatch(offset: Int64(track.offset), bytes: [UInt8(MatroskaID.void)]))
+      patches.append(FilePatch(offset: Int64(track.offset), bytes: [UInt8(MatroskaID.void)]))
     }
     if let offset = header.durationOffset, durationMilliseconds > 0 || header.duration != nil {
       var bytes: [UInt8] = []
@@ -28,15 +22,15 @@ enum WebMIndex {
         // A file that was finished once and has lost all its frames since.
         bytes.appendMatroskaVoid(WebMHeader.durationLength)
       }
-      patches.append(WebMPatch(offset: Int64(offset), bytes: bytes))
+      patches.append(FilePatch(offset: Int64(offset), bytes: bytes))
     }
     if let bytes = seekHead(header, cuesAt: append.isEmpty ? nil : end) {
-      patches.append(WebMPatch(offset: Int64(header.seekHeadSpace.lowerBound), bytes: bytes))
+      patches.append(FilePatch(offset: Int64(header.seekHeadSpace.lowerBound), bytes: bytes))
     }
     // The segment's size comes last: with it in place the file counts as finished.
     var size: [UInt8] = []
     size.appendMatroskaSize(end + Int64(append.count) - Int64(header.segmentStart), length: WebMHeader.segmentSizeLength)
-    patches.append(WebMPatch(offset: Int64(header.segmentStart - WebMHeader.segmentSizeLength), bytes: size))
+    patches.append(FilePatch(offset: Int64(header.segmentStart - WebMHeader.segmentSizeLength), bytes: size))
     return (append, patches)
   }
 

@@ -1,35 +1,5 @@
-package import Codecs
-package import Ground
-
-/// What there is in a WebM or Matroska file, finished or not.
-package struct WebMFacts: Sendable, Hashable {
-  package struct Track: Sendable, Hashable {
-    package var codec: Codec
-    /// Sound only.
-    package var channels: Int
-    /// Pictures only; the placeholder of the header where no key frame came.
-    package var size: PictureSize?
-  }
-  package var tracks: [Track] = []
-  /// Where the last frame ends on the timeline.
-  package var duration = TimeSpan.zero
-  package var clusters = 0
-  /// Video key frames that open a cluster, as each does that our writer writes.
-  package var keyFrames = 0
-  /// How many of the file's bytes are header and whole frames.
-  package var bytesKept: Int64 = 0
-}
-
-/// What has to be done to a file so that it is finished, in this order: cut it to `truncateTo`, append `append`, then write the
-/// patches. Doing it again, or planning again after a part of it, comes to the same file.
-package struct WebMRecoveryPlan: Sendable, Hashable {
-  /// The file is whole: there is nothing to do.
-  package var isFinished: Bool
-  package var truncateTo: Int64
-  package var append: [UInt8] = []
-  package var patches: [WebMPatch] = []
-  package var facts: WebMFacts
-}
+import Codecs
+import Ground
 
 /// Completes WebM files of `WebMWriter` whose writer was killed: finds what is whole, and says what to cut, append and patch.
 ///
@@ -44,11 +14,11 @@ package enum WebMRecovery {
   /// Reads a file of `length` bytes and answers how to finish it. `read` gives the bytes at an offset, fewer only at the file's end,
   /// nil where reading failed. Asks for a few kilobytes for each cluster, and for all frame heads of the last minute.
   ///
-  /// Throws `notWebM`, `headerCut`, `foreignLayout`, `unreadable`. A file without a frame is completed too: see `facts.clusters`.
+  /// Throws `otherFile`, `headerCut`, `foreignLayout`, `unreadable`. A file without a frame is completed too: see `facts.clusters`.
   package static func plan(
     length: Int64, read: @escaping (_ offset: Int64, _ count: Int) -> [UInt8]?
-  ) throws(WebMRecoveryError) -> WebMRecoveryPlan {
-    var window = WebMWindow(length: max(0, length), read: read)
+  ) throws(RecoveryError) -> RecoveryPlan {
+    var window = FileWindow(length: max(0, length), read: read)
     let held = try window.hold(0, longestHeader)
     let header = try WebMHeader(Array(window.bytes[held]))
     let zeros = try window.zeroTail()
@@ -60,7 +30,7 @@ package enum WebMRecovery {
     return plan(scan)
   }
 
-  private static func finishedPlan(_ scan: WebMScan, _ length: Int64) throws(WebMRecoveryError) -> WebMRecoveryPlan {
+  private static func finishedPlan(_ scan: WebMScan, _ length: Int64) throws(RecoveryError) -> RecoveryPlan {
     var facts = scan.facts
     if let duration = scan.header.duration {
       facts.duration = .milliseconds(Int64(exactly: duration.rounded()) ?? 0)
@@ -70,14 +40,14 @@ package enum WebMRecovery {
       facts.duration = walk.facts.duration
     }
     facts.bytesKept = length
-    return WebMRecoveryPlan(isFinished: true, truncateTo: length, facts: facts)
+    return RecoveryPlan(isFinished: true, truncateTo: length, facts: facts)
   }
 
-  private static func plan(_ scan: WebMScan) -> WebMRecoveryPlan {
+  private static func plan(_ scan: WebMScan) -> RecoveryPlan {
     let (append, patches) = WebMIndex.finish(
       scan.header, scan.cues.cues, used: scan.used, end: scan.keptEnd, durationMilliseconds: scan.facts.duration.nanoseconds / 1_000_000,
       cutting: scan.shortened)
-    return WebMRecoveryPlan(
+    return RecoveryPlan(
       isFinished: false, truncateTo: scan.keptEnd, append: append, patches: patches, facts: scan.factsOfUsedTracks)
   }
 }

@@ -37,34 +37,34 @@ struct WebMScan {
 
   let header: WebMHeader
   private(set) var cues = WebMCues()
-  private(set) var facts = WebMFacts()
+  private(set) var facts = TapeFacts()
   /// The numbers of the tracks of which a block was seen. Pictures are seen wherever they are: they begin with a key frame, which
   /// opens a cluster.
   private(set) var used: Set<Int64> = []
   /// Where what is kept ends.
   private(set) var keptEnd: Int64
   /// The new size of a last cluster of which only a part is kept.
-  private(set) var shortened: WebMPatch?
-  private var window: WebMWindow
+  private(set) var shortened: FilePatch?
+  private var window: FileWindow
   private var tail: [Cluster] = []
 
-  init(_ header: WebMHeader, _ window: WebMWindow) {
+  init(_ header: WebMHeader, _ window: FileWindow) {
     self.header = header
     self.window = window
     keptEnd = Int64(header.end)
-    facts.tracks = header.tracks.map { WebMFacts.Track($0) }
+    facts.tracks = header.tracks.map { TapeFacts.Track($0) }
   }
 
   /// The facts, without the tracks that the file's end will take from the header.
-  var factsOfUsedTracks: WebMFacts {
+  var factsOfUsedTracks: TapeFacts {
     var facts = facts
     let gone = WebMIndex.withoutPictures(header, used: used)
-    facts.tracks = header.tracks.filter { track in !gone.contains { $0.number == track.number } }.map { WebMFacts.Track($0) }
+    facts.tracks = header.tracks.filter { track in !gone.contains { $0.number == track.number } }.map { TapeFacts.Track($0) }
     return facts
   }
 
   /// Goes from cluster to cluster by their sizes, to the first place where none begins.
-  mutating func walkClusters() throws(WebMRecoveryError) {
+  mutating func walkClusters() throws(RecoveryError) {
     window.chunkBytes = WebMScan.headBytes
     while let cluster = try cluster(at: keptEnd) {
       facts.clusters += 1
@@ -79,7 +79,7 @@ struct WebMScan {
   }
 
   /// Whether the file is as a writer leaves it that came to its end. To be asked after `walkClusters`.
-  mutating func isFinished(fileLength: Int64) throws(WebMRecoveryError) -> Bool {
+  mutating func isFinished(fileLength: Int64) throws(RecoveryError) -> Bool {
     guard let size = header.segmentSize, Int64(header.segmentStart) + size == fileLength, header.hasSeekHead else { return false }
     if cues.cues.isEmpty { return keptEnd == fileLength }
     // A damaged header may have no place for a duration: what is finished all the same has none.
@@ -96,7 +96,7 @@ struct WebMScan {
   }
 
   /// Looks into the last clusters, block by block, and gives up what follows the first damage. Finds the duration on the way.
-  mutating func checkTail() throws(WebMRecoveryError) {
+  mutating func checkTail() throws(RecoveryError) {
     window.chunkBytes = WebMScan.blockBytes
     var clocks = [WebMTrackClock](repeating: WebMTrackClock(), count: header.tracks.count)
     for (index, cluster) in tail.enumerated() {
@@ -106,7 +106,7 @@ struct WebMScan {
         keptEnd = end
         var size: [UInt8] = []
         size.appendMatroskaSize(end - cluster.start, length: cluster.head.sizeLength)
-        shortened = WebMPatch(offset: cluster.start - Int64(cluster.head.sizeLength), bytes: size)
+        shortened = FilePatch(offset: cluster.start - Int64(cluster.head.sizeLength), bytes: size)
       } else {
         keptEnd = cluster.offset
       }
@@ -121,7 +121,7 @@ struct WebMScan {
   }
 
   /// Where the last whole block of a cluster ends. In a cluster that is cut, or breaks off, a block must look like its codec's too.
-  private mutating func check(_ cluster: Cluster, _ clocks: inout [WebMTrackClock]) throws(WebMRecoveryError) -> Int64 {
+  private mutating func check(_ cluster: Cluster, _ clocks: inout [WebMTrackClock]) throws(RecoveryError) -> Int64 {
     if cluster.end <= window.length {
       let before = (clocks, used)
       let end = try walkBlocks(of: cluster, &clocks, isCut: false)
@@ -134,7 +134,7 @@ struct WebMScan {
 
   private mutating func walkBlocks(
     of cluster: Cluster, _ clocks: inout [WebMTrackClock], isCut: Bool
-  ) throws(WebMRecoveryError) -> Int64 {
+  ) throws(RecoveryError) -> Int64 {
     var end = cluster.blocks
     while let block = try block(at: end, in: cluster) {
       let track = header.tracks[block.track]
@@ -173,7 +173,7 @@ struct WebMScan {
   }
 
   /// Whether the sizes of its units lead through the whole block, and its first frame is a key frame if the block says so.
-  private mutating func isTemporalUnit(_ block: Block) throws(WebMRecoveryError) -> Bool {
+  private mutating func isTemporalUnit(_ block: Block) throws(RecoveryError) -> Bool {
     var at = block.payload.lowerBound
     var frame: AV1FrameHead?
     while at < block.payload.upperBound {
@@ -191,7 +191,7 @@ struct WebMScan {
   }
 
   /// Whether the lengths of its NAL units lead through the whole block, and it holds a picture where decoding can start if it is a key frame.
-  private mutating func isAccessUnit(_ block: Block, _ codec: Codec) throws(WebMRecoveryError) -> Bool {
+  private mutating func isAccessUnit(_ block: Block, _ codec: Codec) throws(RecoveryError) -> Bool {
     var at = block.payload.lowerBound
     var isKey = false
     while at < block.payload.upperBound {
@@ -208,7 +208,7 @@ struct WebMScan {
   }
 
   /// The cluster at a place: of known size, beginning with its timestamp. Nil where there is none, or only a part of its head.
-  private mutating func cluster(at offset: Int64) throws(WebMRecoveryError) -> Cluster? {
+  private mutating func cluster(at offset: Int64) throws(RecoveryError) -> Cluster? {
     guard let head = try window.element(at: offset), head.id == MatroskaID.cluster, let size = head.size else { return nil }
     let start = offset + Int64(head.headLength)
     // Sizes have at most 56 bits, and offsets are those of a real file: the sum stays in range.
@@ -232,7 +232,7 @@ struct WebMScan {
   ///     +------------+---------------+----------------------+-----------------+-- - - -
   ///     | A3, size   | track, 1 byte | timestamp, 16 signed | flags: key 0x80 | frame
   ///     +------------+---------------+----------------------+-----------------+-- - - -
-  private mutating func block(at offset: Int64, in cluster: Cluster) throws(WebMRecoveryError) -> Block? {
+  private mutating func block(at offset: Int64, in cluster: Cluster) throws(RecoveryError) -> Block? {
     let limit = min(cluster.end, window.length)
     guard offset < limit, let head = try window.element(at: offset), head.id == MatroskaID.simpleBlock, let size = head.size else {
       return nil
@@ -263,7 +263,7 @@ struct WebMScan {
   }
 }
 
-extension WebMFacts.Track {
+extension TapeFacts.Track {
   fileprivate init(_ track: WebMHeader.Track) {
     self.init(codec: track.codec, channels: track.channels, size: track.codec.kind == .video ? track.size : nil)
   }

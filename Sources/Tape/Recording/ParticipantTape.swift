@@ -2,12 +2,12 @@ import Codecs
 import Ground
 package import Mux
 
-/// One participant's tape, WebM or Matroska: parts one after the other, each a file. Sans-I/O but for the `TapeFiles` it is lent.
+/// One participant's tape: parts one after the other, each a file. Sans-I/O but for the `TapeFiles` it is lent.
 final class ParticipantTape {
   let participant: String
   private let fileParticipant: String?
   private let container: TapeContainer
-  private var writer: WebMWriter?
+  private var writer: TapeWriter?
   /// The earliest frame of the part.
   private var start: MediaTime?
   private var part = 0
@@ -31,7 +31,7 @@ final class ParticipantTape {
     part += 1
     let path = TapeNames.file(participant: fileParticipant, part: part, container)
     do {
-      writer = try WebMWriter(tracks: formats, container: container)
+      writer = try TapeWriter(tracks: formats, container: container)
     } catch {
       throw .mux(path, error)
     }
@@ -73,15 +73,28 @@ final class ParticipantTape {
   func finish(files: any TapeFiles) throws(TapeFailure) {
     guard isOpen else { return }
     let last = statuses.count - 1
+    let steps: [FinishingStep]
     do {
-      try writer?.finish()
+      steps = try writer?.finish() ?? []
     } catch {
       throw .mux(statuses[last].path, error)
     }
     try drain(files: files)
+    for step in steps { try carryOut(step, statuses[last].path, files) }
     writer = nil
     files.close(statuses[last].path)
     statuses[last].isFinal = true
+  }
+
+  private func carryOut(_ step: FinishingStep, _ path: String, _ files: any TapeFiles) throws(TapeFailure) {
+    do {
+      switch step {
+      case .write(let offset, let bytes): try files.write(path, at: offset, bytes.span)
+      case .copy(let range, let offset): try files.copy(path, range, to: offset)
+      }
+    } catch {
+      throw .file(error)
+    }
   }
 
   /// Gives the file up as it is: what is on disk stays, and recovery can finish it.

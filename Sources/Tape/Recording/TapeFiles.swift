@@ -18,6 +18,8 @@ package enum TapeFileError: Error, Sendable, Hashable {
 package protocol TapeFiles: AnyObject {
   /// Writes at an offset, creating the file.
   func write(_ path: String, at offset: Int64, _ bytes: Span<UInt8>) throws(TapeFileError)
+  /// Writes what the file has at `range` once more, at an offset behind it.
+  func copy(_ path: String, _ range: Range<Int64>, to offset: Int64) throws(TapeFileError)
   /// Writes behind the end, creating the file.
   func append(_ path: String, _ bytes: [UInt8]) throws(TapeFileError)
   /// Puts a whole file in place at once: a reader sees the old one or the new one.

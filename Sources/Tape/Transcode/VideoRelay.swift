@@ -66,7 +66,7 @@ package struct VideoRelay: ~Copyable {
 
   /// Makes a key frame's format the output's; false where it cannot be shown.
   private mutating func begin(_ frame: EncodedFrame) throws(TranscodeError) -> Bool {
-    guard let told = Self.format(of: frame, codec), let size = told.size else {
+    guard let told = frame.format(codec), let size = told.size else {
       counters.undecodable += 1
       return false
     }
@@ -96,28 +96,6 @@ package struct VideoRelay: ~Copyable {
     undelivered.append(.format(told, from: from))
     counters.formats += 1
     return true
-  }
-
-  /// What a key frame tells of its track; nil where it cannot be read.
-  private static func format(of frame: EncodedFrame, _ codec: Codec) -> TrackFormat? {
-    let bytes = frame.bytes.span
-    var size = frame.size
-    let configuration: [UInt8]?
-    switch codec {
-    case .h264, .h265, .av1: configuration = codec.configuration(ofKeyFrame: bytes)
-    case .vp9:
-      var header = try? VP9FrameHeader(parsing: bytes, from: 0, to: bytes.count, slots: VP9Slots())
-      guard header?.isKey == true else { return nil }
-      // Of several layers the frame tells the largest one's size, its first header the smallest one's.
-      size = size ?? header?.size
-      header?.size = size
-      configuration = header.flatMap { VP9Configuration($0)?.bytes }
-    case .opus, .multiopus, .pcmu, .pcma, .g722, .l16, .vp8, .aac: return nil
-    }
-    guard let size, let configuration else { return nil }
-    var format = TrackFormat(codec: codec, size: size, configuration: configuration)
-    format.rotation = frame.rotation
-    return format
   }
 
   private mutating func endBlack(at time: MediaTime) throws(TranscodeError) {

@@ -125,8 +125,10 @@ enum StartSpecification {
     add(&hls, "quality", parsed.text("quality").map { .string($0) })
     let isOn = parsed.isOn("hls")
     if !isOn, !hls.isEmpty { throw .usage("--no-hls leaves nothing for the other flags of HLS to say") }
-    if isOn, hls.isEmpty { return nil }
-    return ["file": ["container": "webm"], "hls": isOn ? .object(hls) : .null]
+    var fields: [JSONField] = []
+    if let container = parsed.text("container") { fields.append(JSONField("file", ["container": .string(container)])) }
+    if !isOn || !hls.isEmpty { fields.append(JSONField("hls", isOn ? .object(hls) : .null)) }
+    return fields.isEmpty ? nil : .object(fields)
   }
 
   private static func limits(_ parsed: ParsedCommand) -> JSONValue? {

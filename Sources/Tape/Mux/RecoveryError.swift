@@ -1,10 +1,10 @@
 /// Why a file cannot be completed.
-package enum WebMRecoveryError: Error, Hashable, Sendable {
-  /// It does not begin as a WebM file.
-  case notWebM
+package enum RecoveryError: Error, Hashable, Sendable {
+  /// It does not begin as a file of its container.
+  case otherFile
   /// It ends before its header does: there is no media in it.
   case headerCut
-  /// It is WebM, but not laid out as Tapedeck's writer does.
+  /// It does, but it is not laid out as Tapedeck's writer lays it out.
   case foreignLayout
   /// Reading failed at that offset.
   case unreadable(offset: Int64)
