@@ -59,6 +59,40 @@ import Testing
     #expect((another.log.first?.count("id") ?? 0) > (ids.last ?? 0))
   }
 
+  /// A fragmented file is made an ordinary one, of all its whole fragments.
+  @Test func aKillLeavesAnMP4ThatIsMadeWhole() throws {
+    let scratch = try Scratch()
+    let daemon = try Daemon(in: scratch)
+    let h264: JSONValue = ["participant": "ada", "codec": "H264", "payloadType": 102]
+    let recording = try daemon.start(
+      Specs.start([Specs.opus(), h264]).with("outputs", ["file": ["container": "mp4"], "hls": nil]))
+    let port = try recording.port()
+    let moment = Double.random(in: 1.5...6)
+    let feed = Feed(try Capture("chr-h264").items([111: port, 102: port], to: 9), from: [try Endpoint()])
+    #expect(eventually { feed.lastSentTime >= moment })
+    let sent = feed.lastSentTime
+    daemon.crash()
+    feed.stop()
+    let path = recording.file("recording.mp4")
+    let done = try daemon.restarted().call("GET", ["recordings", recording.id])
+    #expect(done.status == "completed", "killed after \(sent) s")
+    #expect(done["interrupted"] == true)
+    let duration = try Judge.duration(path)
+    #expect(duration >= sent - 1, "\(sent) s were sent and \(duration) s are on tape")
+    #expect(abs(duration - done.number("durationSeconds")) < 0.05)
+    #expect(done.file("recording.mp4")["sha256"]?.stringValue == (try Judge.sha256(path)))
+    try expectClean(path)
+    #expect(try Judge.streams(path) == ["h264", "opus"])
+    #expect(try Judge.seeks(path, to: duration / 2))
+    // An ordinary file has all its boxes of media in one.
+    let bytes = [UInt8](try Data(contentsOf: URL(filePath: path)))
+    let start = Int(Bits.word(bytes, 0))
+    #expect(String(decoding: bytes[start + 4..<start + 8], as: UTF8.self) == "mdat")
+    let end = start + Int(Bits.word(bytes, start + 12))
+    #expect(String(decoding: bytes[end + 4..<end + 8], as: UTF8.self) == "moov")
+    #expect(end + Int(Bits.word(bytes, end)) == bytes.count)
+  }
+
   private func checkPresentation(_ recording: Recording, _ done: JSONValue, _ sent: Double) throws {
     let playlists = Disk.tree(recording.folder).filter { $0.hasSuffix(".m3u8") && !$0.hasSuffix("master.m3u8") }
     guard let told = done["hls"]?.arrayValue?.first else {

@@ -82,6 +82,19 @@ import Testing
     #expect(entries == (finish ? 4 : 2))
   }
 
+  @Test(arguments: [PictureRotation.none, .quarter, .half, .threeQuarters], [true, false])
+  func aPhoneThatIsTurnedIsShownUpright(rotation: PictureRotation, finish: Bool) throws {
+    let frames = try MP4TestMedia.video.get().prefix(40).map { frame in
+      var frame = frame
+      frame.rotation = rotation
+      return frame
+    }
+    let path = try mp4([MP4TestMedia.formats[0]], frames, finish: finish).path("turned-\(rotation)-\(finish).mp4")
+    let told = try Probe.value(path, "stream_side_data=rotation")
+    // FFmpeg tells by how much the picture is to be turned counter-clockwise, within 180 degrees.
+    #expect((Int(told) ?? 0) == [PictureRotation.none: 0, .quarter: -90, .half: -180, .threeQuarters: 90][rotation])
+  }
+
   /// A file whose index outgrows what is kept in memory: parts of it lie between the fragments, and the end copies them.
   @Test func anIndexThatIsLongIsWrittenOnTheWay() throws {
     let frames = (0..<24_000).map { n in
