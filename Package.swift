@@ -66,6 +66,7 @@ let package = Package(
     // Media: packets to frames with their place in time.
     room("Media", "Codecs", "Ground"),
     room("Media", "Jitter", "Ground"),
+    room("Media", "Correction", "Ground", "RTP"),
     room("Media", "Timeline", "Ground", "RTCP"),
     room("Media", "Feedback", "Ground", "RTCP"),
     room("Media", "Track", "Ground", "RTP", "RTCP", "Codecs", "Jitter", "Timeline"),
@@ -74,7 +75,8 @@ let package = Package(
     room("Tape", "Transcode", "Ground", "Codecs", "CLibAV", "CVPX", "COpus"),
     room("Tape", "Negotiation", "Ground", "RTP", "SDP", "Codecs"),
     room(
-      "Tape", "Recording", "Ground", "JSON", "RTP", "RTCP", "SRTP", "ICE", "DTLS", "Peer", "Codecs", "Jitter", "Timeline", "Feedback",
+      "Tape", "Recording", "Ground", "JSON", "RTP", "RTCP", "SRTP", "ICE", "DTLS", "Peer", "Codecs", "Jitter", "Correction", "Timeline",
+      "Feedback",
       "Track", "Mux", "Transcode", "HLSPlaylist"),
     // Deck: the machine that runs it.
     room(
@@ -105,7 +107,7 @@ let package = Package(
     tests("TextTests", "Ground", "SDP", "HLSPlaylist", "JSON"),
     tests("TransportTests", "Ground", "STUN", "RTP", "RTCP", "SRTP", "ICE", "Peer", "Seeded"),
     tests("DTLSTests", "Ground", "RTP", "SRTP", "DTLS", "Seeded"),
-    tests("MediaTests", "Ground", "RTP", "RTCP", "Codecs", "Jitter", "Timeline", "Track", "COpus", "Seeded"),
+    tests("MediaTests", "Ground", "RTP", "RTCP", "Codecs", "Jitter", "Correction", "Timeline", "Track", "COpus", "Seeded"),
     tests("FeedbackTests", "Ground", "RTCP", "Feedback"),
     tests("NegotiationTests", "Ground", "RTP", "SDP", "Codecs", "Negotiation"),
     tests("MuxTests", "Ground", "Codecs", "Mux"),

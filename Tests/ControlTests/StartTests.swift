@@ -72,6 +72,19 @@ private func key(_ bytes: Int) -> String { String(repeating: "AAAA", count: byte
     #expect(!got.carries(PayloadType(97)) && !got.repairs(PayloadType(63)))
   }
 
+  @Test func correctionIsRead() throws {
+    func read(_ fec: String) throws -> TrackSpecification {
+      let text = track(#""ssrc":1,"fec":"# + fec)
+      return try RecordingSpecification(json: JSONValue(parsing: Array(text.utf8))).source.tracks[0]
+    }
+    let among = try read(#"{"mechanism":"ulpfec","payloadType":122}"#)
+    #expect(among.fec == FECSpecification(mechanism: .ulpfec, payloadType: PayloadType(122)))
+    #expect(among.carries(PayloadType(122)) && among.correctionType == PayloadType(122) && among.correction == .ulpfec)
+    let beside = try read(#"{"mechanism":"flexfec-03","payloadType":35,"ssrc":555}"#)
+    #expect(beside.fec == FECSpecification(mechanism: .flexfec, payloadType: PayloadType(35), ssrc: SSRC(555)))
+    #expect(!beside.carries(PayloadType(35)) && beside.correctionType == nil && beside.correction == .flexfec)
+  }
+
   /// Header extensions as mediasoup lists them; those that nothing here reads are passed over.
   @Test func headerExtensionsAreRead() throws {
     let text = source(
@@ -329,6 +342,23 @@ private let badStarts: [(String, String, String)] = [
   (
     track(#""rtx":{"payloadType":97,"ssrc":2}"#, also: ",\(vp8)"), "source.tracks[1].ssrc",
     "2 is already given as source.tracks[0].rtx.ssrc"
+  ),
+  (
+    track(#""fec":{"mechanism":"ulpfec","payloadType":111}"#), "source.tracks[0].fec.payloadType",
+    "111 is already the track's payloadType"
+  ),
+  (
+    track(#""fec":{"mechanism":"ulpfec","payloadType":112,"ssrc":5}"#), "source.tracks[0].fec.ssrc",
+    "ulpfec comes on the track's own SSRC; flexfec-03 has one of its own"
+  ),
+  (
+    track(#""ssrc":5,"fec":{"mechanism":"flexfec-03","payloadType":112,"ssrc":5}"#), "source.tracks[0].fec.ssrc",
+    "5 is already given as source.tracks[0].ssrc"
+  ),
+  (track(#""fec":{"payloadType":112}"#), "source.tracks[0].fec.mechanism", "this field is required: allowed is ulpfec or flexfec-03"),
+  (
+    track(#""fec":{"mechanism":"flexfec-03","payloadType":96}"#, also: ",\(vp8)"), "source.tracks[0].fec.payloadType",
+    "96 is also a payload type of source.tracks[1], on the same port; give both an ssrc to tell them apart"
   ),
   (
     source("", tracks: "\(opus),\(opus)"), "source.tracks[1].payloadType",

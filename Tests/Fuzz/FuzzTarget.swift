@@ -9,7 +9,8 @@ struct FuzzTarget: Sendable {
   let run: @Sendable ([UInt8]) -> Void
 
   static let all: [FuzzTarget] = [
-    .rtp, .red, .rtcp, .stun, .ice, .vp8, .vp9, .av1, .h264, .h265, .opus, .sound, .sdp, .playlist, .json, .start, .frame, .capture, .srtp,
+    .rtp, .red, .fec, .rtcp, .stun, .ice, .vp8, .vp9, .av1, .h264, .h265, .opus, .sound, .sdp, .playlist, .json, .start, .frame, .capture,
+    .srtp,
     .dtls,
     .peer,
     .webm, .mp4,

@@ -15,6 +15,8 @@ import Testing
     }
     func popDue(at now: Instant) -> [SequenceNumber] { nack.popDue(at: now) }
     func reset() { nack.reset() }
+    func withdraw(_ number: SequenceNumber) { nack.withdraw(number) }
+    func wait(_ grace: TimeSpan) { nack.grace = grace }
   }
 
   private func at(_ milliseconds: Int64) -> Instant { Instant(nanoseconds: 1_000_000_000_000) + .milliseconds(milliseconds) }
@@ -33,6 +35,19 @@ import Testing
     #expect(numbers(nack.popDue(at: at(10))) == [65_535, 0, 1])
     #expect(nack.popDue(at: at(11)).isEmpty)
     #expect(nack.count == 3)
+  }
+
+  /// Something else may bring a packet back: it is asked for a little later, or not at all, and that is no answer.
+  @Test func whatComesFromElsewhereIsNotAskedFor() {
+    let nack = made(answersPlainly: true)
+    nack.wait(.milliseconds(10))
+    for number in [1, 4] as [UInt16] { nack.observe(SequenceNumber(number), at: at(0)) }
+    #expect(nack.nextDeadline == at(10))
+    #expect(nack.popDue(at: at(9)).isEmpty)
+    nack.withdraw(SequenceNumber(2))
+    #expect(numbers(nack.popDue(at: at(10))) == [3])
+    nack.withdraw(SequenceNumber(3))
+    #expect(nack.count == 0 && nack.answerTime == nil)
   }
 
   @Test func aPacketThatOnlyOvertookIsNotAwaitedLonger() {

@@ -259,7 +259,7 @@ final class Rig {
     }
     for (index, source) in snapshot.sources.enumerated() {
       let packets = snapshot.tracks.filter { $0.source == index }.reduce(0) {
-        $0 + $1.counters.packetsReceived - $1.counters.packetsFromRedundancy
+        $0 + $1.counters.packetsReceived - $1.counters.packetsFromRedundancy - $1.counters.packetsFromFEC
       }
       let discarded = source.discarded.reduce(0) { $0 + $1.count }
       guard

@@ -1,6 +1,7 @@
 import Codecs
 import Ground
 package import JSON
+import RTP
 package import Recording
 
 extension TrackSpecification {
@@ -24,8 +25,8 @@ extension TrackSpecification {
     let fields = try FieldReader(
       value, at: path,
       knowing: [
-        "participant", "kind", "codec", "payloadType", "ssrc", "clockRate", "channels", "parameters", "rtx", "nack", "red", "port",
-        "remote",
+        "participant", "kind", "codec", "payloadType", "ssrc", "clockRate", "channels", "parameters", "rtx", "nack", "red", "fec",
+        "port", "remote",
       ])
     let participant = try fields.require(
       "participant", fields.string("participant", length: 1...256), "the id of the one who publishes it, 1 to 256 characters")
@@ -48,6 +49,7 @@ extension TrackSpecification {
     }
     nack = try fields.bool("nack")
     if let red = try fields.object("red", knowing: ["payloadType", "rtx", "ulpfec"]) { self.red = try REDSpecification(red) }
+    if let fec = try fields.object("fec", knowing: ["mechanism", "payloadType", "ssrc"]) { self.fec = try FECSpecification(fec) }
     if layout.bundle {
       for field in ["port", "remote"] where fields.value(field) != nil {
         throw .field(fields.name(field), "with bundle true all tracks share the source's \(field)")
@@ -108,7 +110,9 @@ extension TrackSpecification {
     var owners: [SSRC: String] = [:]
     var ports: [UInt16: String] = [:]
     for (i, track) in tracks.enumerated() {
-      for (ssrc, field) in [(track.ssrc, "\(path)[\(i)].ssrc"), (track.rtx?.ssrc, "\(path)[\(i)].rtx.ssrc")] {
+      for (ssrc, field) in [
+        (track.ssrc, "\(path)[\(i)].ssrc"), (track.rtx?.ssrc, "\(path)[\(i)].rtx.ssrc"), (track.fec?.ssrc, "\(path)[\(i)].fec.ssrc"),
+      ] {
         guard let ssrc else { continue }
         if let owner = owners.updateValue(field, forKey: ssrc) { throw .field(field, "\(ssrc) is already given as \(owner)") }
       }
@@ -134,6 +138,7 @@ extension TrackSpecification {
     if let rtx = track.rtx { owners[rtx.payloadType] = "rtx.payloadType" }
     let types = [
       ("red.payloadType", track.red?.payloadType), ("red.rtx.payloadType", track.red?.rtx), ("red.ulpfec.payloadType", track.red?.ulpfec),
+      ("fec.payloadType", track.fec?.payloadType),
     ]
     for case (let field, let type?) in types {
       if let owner = owners.updateValue(field, forKey: type) {
@@ -152,8 +157,15 @@ extension TrackSpecification {
       throw clash("\(pathA).payloadType", a.payloadType, "\(pathB).payloadType")
     }
     for (one, two, path, other) in [(a, b, pathA, pathB), (b, a, pathB, pathA)] {
-      guard let type = one.red?.payloadType, one.ssrc == nil, two.repairs(type) || (two.ssrc == nil && two.carries(type)) else { continue }
-      throw clash("\(path).red.payloadType", type, "a payload type of \(other)")
+      if let type = one.red?.payloadType, one.ssrc == nil, two.repairs(type) || (two.ssrc == nil && two.carries(type)) {
+        throw clash("\(path).red.payloadType", type, "a payload type of \(other)")
+      }
+      guard let fec = one.fec, (fec.mechanism == .flexfec ? fec.ssrc : one.ssrc) == nil else { continue }
+      // A stream of its own that no SSRC tells is told by its payload type alone.
+      guard two.repairs(fec.payloadType) || (two.carries(fec.payloadType) && (two.ssrc == nil || fec.mechanism == .flexfec)) else {
+        continue
+      }
+      throw clash("\(path).fec.payloadType", fec.payloadType, "a payload type of \(other)")
     }
     if let rtx = a.rtx, rtx.payloadType == b.payloadType, b.ssrc == nil {
       throw clash("\(pathA).rtx.payloadType", rtx.payloadType, "\(pathB).payloadType")
@@ -172,6 +184,18 @@ extension REDSpecification {
     }
     if let ulpfec = try fields.object("ulpfec", knowing: ["payloadType"]) {
       self.ulpfec = try ulpfec.require("payloadType", ulpfec.payloadType(), "0 to 127")
+    }
+  }
+}
+
+extension FECSpecification {
+  fileprivate init(_ fields: FieldReader) throws(ControlError) {
+    let names = Shown.either(RTPCorrection.Scheme.allCases.map(\.rawValue))
+    let mechanism = try fields.require("mechanism", fields.choice("mechanism", RTPCorrection.Scheme.self), "allowed is \(names)")
+    self.init(
+      mechanism: mechanism, payloadType: try fields.require("payloadType", fields.payloadType(), "0 to 127"), ssrc: try fields.ssrc())
+    if mechanism == .ulpfec, ssrc != nil {
+      throw .field(fields.name("ssrc"), "ulpfec comes on the track's own SSRC; flexfec-03 has one of its own")
     }
   }
 }

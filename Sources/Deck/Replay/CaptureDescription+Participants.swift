@@ -70,6 +70,7 @@ extension CaptureDescription {
         if let sound = track.format.sound { told.sound = sound }
         told.rtx = track.retransmission
         told.red = track.redundancy
+        told.fec = track.correction
         told.port = isBundled ? nil : track.flow.destination.port
         return told
       })

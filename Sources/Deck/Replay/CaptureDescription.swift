@@ -30,6 +30,8 @@ package struct CaptureDescription: Sendable {
     package var retransmission: RTXSpecification?
     /// Redundancy around this track's payloads, where its streams are sent so.
     package var redundancy: REDSpecification?
+    /// Forward error correction of this track, beside that of `redundancy`.
+    package var correction: FECSpecification?
     package var mid: String?
     /// Where it comes from (of the first SSRC) and goes to.
     package var flow: Flow
@@ -62,6 +64,8 @@ package struct CaptureDescription: Sendable {
     package var format: PayloadFormat
     /// What comes wrapped in it, where the format is redundancy (RFC 2198).
     package var wrapped: PayloadFormat? = nil
+    /// And under which payload type; what comes under another is forward error correction.
+    package var wrappedType: PayloadType? = nil
     package var role: Role
     package var packets: Int
     /// False for an encrypted stream that no key opens: its headers can be read, its payloads cannot.
@@ -179,11 +183,15 @@ package struct CaptureDescription: Sendable {
       let wrapping = evidence.payloadTypes.keys.sorted { $0.value < $1.value }.first { [hints] in hints.wrapped(in: $0, to: port) != nil }
       let inner = wrapping.flatMap { hints.wrapped(in: $0, to: port) }
       stream.wrapped = inner?.format
+      stream.wrappedType = inner?.payloadType
       stream.role = role(of: stream, evidence, in: survey)
       if let wrapping, let inner, case .media(let track) = stream.role {
         tracks[track].redundancy = hints.redundancy(wrapping, to: port)
         tracks[track].payloadType = inner.payloadType
         tracks[track].format = inner.format
+      }
+      if case .media(let track) = stream.role, tracks[track].redundancy?.ulpfec == nil {
+        tracks[track].correction = tracks[track].format.isVideo ? hints.correction(beside: evidence.payloadTypes.keys, to: port) : nil
       }
       streams.append(stream)
       kept.append(evidence)

@@ -1,6 +1,7 @@
 import Codecs
 package import Ground
 package import JSON
+import RTP
 package import Recording
 package import SDP
 import SRTP
@@ -57,6 +58,15 @@ package struct CaptureHints: Sendable {
     return REDSpecification(
       payloadType: type, rtx: all.first { $0.format.isRetransmission && $0.format.repaired == type }?.payloadType,
       ulpfec: all.first { $0.format.encoding.lowercased() == "ulpfec" }?.payloadType)
+  }
+
+  /// Forward error correction of a stream that was sent under these payload types: among its own numbers, or as a stream of its own; nil
+  /// where there is none.
+  package func correction(beside own: some Collection<PayloadType>, to port: UInt16) -> FECSpecification? {
+    let all = types(to: port).compactMap { type, format in
+      RTPCorrection.Scheme(rawValue: format.encoding.lowercased()).map { FECSpecification(mechanism: $0, payloadType: type) }
+    }
+    return all.first { $0.mechanism == .ulpfec && own.contains($0.payloadType) } ?? all.first { $0.mechanism == .flexfec }
   }
 
   private func types(to port: UInt16) -> [(payloadType: PayloadType, format: PayloadFormat)] {

@@ -84,7 +84,7 @@ extension CaptureInspection {
       JSONField("markers", JSONValue(counted.markers)),
       JSONField("jitterMilliseconds", JSONValue(counted.jitterMilliseconds)),
       JSONField("malformedPayloads", JSONValue(counted.malformedPayloads)),
-      JSONField("redundantBlocks", JSONValue(counted.redundantBlocks)),
+      JSONField("redundantBlocks", JSONValue(counted.redundantBlocks)), JSONField("corrections", JSONValue(counted.corrections)),
       JSONField("audioSeconds", JSONValue(counted.soundDuration?.seconds)),
       JSONField("frames", video.map { JSONValue($0.completeFrames) } ?? .null),
       JSONField("incompleteFrames", video.map { JSONValue($0.incompleteFrames) } ?? .null),

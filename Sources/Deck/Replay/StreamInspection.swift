@@ -31,6 +31,8 @@ package struct StreamInspection: Sendable {
   package private(set) var malformedPayloads = 0
   /// Blocks that repeat what other packets carried (RFC 2198).
   package private(set) var redundantBlocks = 0
+  /// Packets whose primary block is none of the media: forward error correction.
+  package private(set) var corrections = 0
 
   private var sequence = SequenceExtender()
   private var seen: Set<Int64> = []
@@ -146,6 +148,11 @@ package struct StreamInspection: Sendable {
       return
     }
     redundantBlocks += blocks.redundantCount
+    guard stream.wrappedType.map({ $0 == blocks.payloadType }) ?? true else {
+      corrections += 1
+      video?.addPadding(number)
+      return
+    }
     var bare = packet
     bare.payloadStart = blocks.primary.lowerBound
     bare.payloadEnd = blocks.primary.upperBound

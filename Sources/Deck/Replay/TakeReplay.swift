@@ -2,6 +2,7 @@ import Codecs
 package import Ground
 package import Impairment
 import Peer
+import RTP
 package import Recording
 import SRTP
 
@@ -222,6 +223,8 @@ extension CaptureDescription {
         let track = index.map { tracks[$0] }
         return Impairment.Stream(
           ssrc: stream.ssrc, isVideo: track?.format.isVideo ?? true, rate: stream.format.clockRate, repeats: track?.ssrcs.last)
+      case .auxiliary where stream.format.encoding.lowercased() == RTPCorrection.Scheme.flexfec.rawValue:
+        return Impairment.Stream(ssrc: stream.ssrc, isVideo: true, rate: stream.format.clockRate)
       case .padding, .auxiliary: return nil
       }
     }

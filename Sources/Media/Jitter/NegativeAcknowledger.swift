@@ -39,6 +39,8 @@ package struct NegativeAcknowledger: Sendable {
 
   /// How long a packet that is missing may still be of use.
   package var patience: TimeSpan
+  /// How long one is missing before it is asked for: something else may bring it back that soon.
+  package var grace = TimeSpan.zero
   /// The sender repeats packets as they were, so that a packet that was asked for is an answer, however it comes.
   private let answersPlainly: Bool
   private var extender = SequenceExtender()
@@ -78,7 +80,10 @@ package struct NegativeAcknowledger: Sendable {
   package var isDeaf: Bool { asksWithoutAnswer >= NegativeAcknowledger.deafAfter }
 
   /// When `popDue` has something to ask for, or nil.
-  package var nextDeadline: Instant? { missing.lazy.map { missing in missing.askedAt.map { $0 + wait(missing) } ?? missing.since }.min() }
+  package var nextDeadline: Instant? { missing.lazy.map { due($0) }.min() }
+
+  /// When a packet is to be asked for next.
+  private func due(_ missing: Missing) -> Instant { missing.askedAt.map { $0 + wait(missing) } ?? missing.since + grace }
 
   private func wait(_ missing: Missing) -> TimeSpan {
     guard asksWithoutAnswer >= NegativeAcknowledger.silentAfter else { return repeatTime }
@@ -141,6 +146,12 @@ package struct NegativeAcknowledger: Sendable {
     return true
   }
 
+  /// A missing packet is known from elsewhere: it is asked for no more, and that says nothing of answers.
+  package mutating func withdraw(_ number: SequenceNumber) {
+    let sequence = extender.peek(number)
+    missing.removeAll { $0.sequence == sequence }
+  }
+
   private mutating func learn(_ answer: TimeSpan) {
     guard answer > .zero else { return }
     unclear = 0
@@ -165,17 +176,15 @@ package struct NegativeAcknowledger: Sendable {
     missing.removeAll {
       now - $0.since > longest || ($0.tries >= NegativeAcknowledger.tries && now >= ($0.askedAt ?? now) + asker.wait($0))
     }
-    var due: [SequenceNumber] = []
-    for i in missing.indices where due.count < NegativeAcknowledger.batch {
-      guard missing[i].tries < NegativeAcknowledger.tries, missing[i].askedAt.map({ now >= $0 + wait(missing[i]) }) ?? true else {
-        continue
-      }
+    var numbers: [SequenceNumber] = []
+    for i in missing.indices where numbers.count < NegativeAcknowledger.batch {
+      guard missing[i].tries < NegativeAcknowledger.tries, now >= due(missing[i]) else { continue }
       missing[i].askedAt = now
       if missing[i].firstAskedAt == nil { missing[i].firstAskedAt = now }
       missing[i].tries += 1
-      due.append(SequenceNumber(UInt16(truncatingIfNeeded: missing[i].sequence)))
+      numbers.append(SequenceNumber(UInt16(truncatingIfNeeded: missing[i].sequence)))
     }
-    if !due.isEmpty { asksWithoutAnswer += 1 }
-    return due
+    if !numbers.isEmpty { asksWithoutAnswer += 1 }
+    return numbers
   }
 }

@@ -10,7 +10,7 @@ package enum PacketDiscard: Int, Sendable, CaseIterable {
   case strayed
   /// Padding without payload: uses up a number, carries nothing.
   case paddingOnly
-  /// Forward error correction that is not made use of (RFC 5109).
+  /// Forward error correction among the track's numbers (RFC 5109), made use of or not.
   case forwardErrorCorrection
   /// The payload format's own header is broken, or the frame's.
   case malformedPayload
@@ -52,10 +52,13 @@ package struct TrackCounters: Sendable, Equatable {
   /// Packets that came after one with a higher number.
   package var packetsReordered: UInt64 = 0
   /// Packets among those received that had been missing and were sent again (a sender that repeats packets as they were sends none that
-  /// could be told from those that were only overtaken and asked for meanwhile), or taken from redundancy.
+  /// could be told from those that were only overtaken and asked for meanwhile), taken from redundancy, or rebuilt from forward
+  /// error correction.
   package var packetsRecovered: UInt64 = 0
   /// Those among them that were taken from the redundancy of packets after them (RFC 2198): no datagram of their own brought them.
   package var packetsFromRedundancy: UInt64 = 0
+  /// And those that were rebuilt from forward error correction (RFC 5109, flexfec-03): no datagram of their own brought them either.
+  package var packetsFromFEC: UInt64 = 0
   /// Packets asked for again, each time counted.
   package var nackSent: UInt64 = 0
   /// Packets of frames that were given out.

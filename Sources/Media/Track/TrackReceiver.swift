@@ -183,13 +183,25 @@ package struct TrackReceiver: Sendable {
   }
 
   /// Whether the packet may carry what the track is made of.
-  func isMedia(_ packet: RTPPacket) -> Bool { soundType.map { $0 == packet.payloadType } ?? true }
+  func isMedia(_ packet: RTPPacket) -> Bool {
+    packet.payloadType != correctionType && soundType.map { $0 == packet.payloadType } ?? true
+  }
 
-  /// Takes in a packet that was sent again and restored (RFC 4588 §4), or taken `fromRedundancy`. It says nothing of the path, so no
-  /// report tells of it. Answers false where its place was filled or given up already: then nothing has changed.
+  /// Where a packet comes from that did not come by itself.
+  package enum Restoration: Sendable {
+    /// It was sent again (RFC 4588 §4).
+    case repetition
+    /// Another packet carried it along (RFC 2198).
+    case redundancy
+    /// It was rebuilt from those around it (RFC 5109).
+    case correction
+  }
+
+  /// Takes in a packet that was restored. It says nothing of the path, so no report tells of it. Answers false where its place was filled
+  /// or given up already: then nothing has changed.
   package mutating func receiveRestored(
-    _ packet: RTPPacket, datagram: Span<UInt8>, fromRedundancy: Bool = false, at arrival: Instant, clock: inout ParticipantClock,
-    pool: BufferPool
+    _ packet: RTPPacket, datagram: Span<UInt8>, from restoration: Restoration = .repetition, at arrival: Instant,
+    clock: inout ParticipantClock, pool: BufferPool
   ) -> Bool {
     guard jitter.awaits(packet.sequenceNumber) else {
       noteMissing(since: jitter.missedSince(packet.sequenceNumber), at: arrival)
@@ -198,7 +210,11 @@ package struct TrackReceiver: Sendable {
     noteMissing(since: jitter.overtakenSince(packet.sequenceNumber), at: arrival)
     counters.packetsReceived += 1
     counters.packetsRecovered += 1
-    if fromRedundancy { counters.packetsFromRedundancy += 1 }
+    switch restoration {
+    case .repetition: break
+    case .redundancy: counters.packetsFromRedundancy += 1
+    case .correction: counters.packetsFromFEC += 1
+    }
     counters.bytesReceived += UInt64(datagram.count)
     lastPacketAt = arrival
     if isVideo, !video.isOpen, !seesKeyFrame { seesKeyFrame = video.beginsKeyFrame(packet, datagram) }

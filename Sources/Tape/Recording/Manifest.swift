@@ -166,6 +166,7 @@ package struct Manifest: Sendable {
       JSONField("packetsReceived", JSONValue(counters.packetsReceived)), JSONField("packetsLost", JSONValue(counters.packetsLost)),
       JSONField("packetsRecovered", JSONValue(counters.packetsRecovered)),
       JSONField("packetsFromRedundancy", JSONValue(counters.packetsFromRedundancy)),
+      JSONField("packetsFromFEC", JSONValue(counters.packetsFromFEC)),
       JSONField("packetsWritten", JSONValue(counters.packetsInFrames)),
       JSONField("packetsPending", JSONValue(track.packetsPending)), JSONField("packetsDiscarded", JSONValue(counters.packetsDiscarded)),
       JSONField("discarded", .object(causes)), JSONField("packetsReordered", JSONValue(counters.packetsReordered)),

@@ -92,6 +92,7 @@ extension QualityReport {
         "packetsRecovered",
         [
           "nack": JSONValue(counters.recoveredByNACK), "redundancy": JSONValue(counters.recoveredByRedundancy),
+          "fec": JSONValue(counters.recoveredByFEC),
         ]),
       JSONField("framesWritten", JSONValue(counters.framesWritten)), JSONField("framesDropped", JSONValue(counters.framesDropped)),
       JSONField("framesNotWritten", JSONValue(counters.framesNotWritten)),

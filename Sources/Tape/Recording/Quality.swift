@@ -141,6 +141,7 @@ package struct QualityCounters: Sendable, Equatable {
   package var packetsLost: UInt64 = 0
   package var recoveredByNACK: UInt64 = 0
   package var recoveredByRedundancy: UInt64 = 0
+  package var recoveredByFEC: UInt64 = 0
   package var framesWritten: UInt64 = 0
   package var framesDropped: UInt64 = 0
   package var framesNotWritten: UInt64 = 0
@@ -158,7 +159,8 @@ package struct QualityCounters: Sendable, Equatable {
     packetsReceived = after.packetsReceived - before.packetsReceived
     packetsLost = after.packetsLost - before.packetsLost
     recoveredByRedundancy = after.packetsFromRedundancy - before.packetsFromRedundancy
-    recoveredByNACK = after.packetsRecovered - before.packetsRecovered - recoveredByRedundancy
+    recoveredByFEC = after.packetsFromFEC - before.packetsFromFEC
+    recoveredByNACK = after.packetsRecovered - before.packetsRecovered - recoveredByRedundancy - recoveredByFEC
     // What a file was thought to have can be taken back after the next one has begun.
     framesWritten = after.frames > before.frames ? after.frames - before.frames : 0
     framesDropped = after.framesDropped - before.framesDropped
@@ -185,6 +187,7 @@ package struct QualityCounters: Sendable, Equatable {
     a.packetsLost += b.packetsLost
     a.recoveredByNACK += b.recoveredByNACK
     a.recoveredByRedundancy += b.recoveredByRedundancy
+    a.recoveredByFEC += b.recoveredByFEC
     a.framesWritten += b.framesWritten
     a.framesDropped += b.framesDropped
     a.framesNotWritten += b.framesNotWritten

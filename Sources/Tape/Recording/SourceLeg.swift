@@ -11,6 +11,8 @@ package enum SourceDiscard: Int, Sendable, CaseIterable {
   case unknownSSRC
   /// Retransmissions and probes of a declared RTX stream.
   case rtx
+  /// Forward error correction in a stream of its own, made use of or not.
+  case forwardErrorCorrection
   /// RTCP that breaks off or lies about its lengths.
   case malformedRTCP
   /// Longer than any datagram that RTP over UDP sends.
@@ -110,7 +112,7 @@ final class SourceLeg {
 }
 
 /// One source of a recording. At any time, `datagramsReceived` is the sum of `discarded`, `rtcpDatagrams`, `transportDatagrams`, the
-/// packets received of its tracks but those taken from redundancy, and those that wait as candidates.
+/// packets received of its tracks but those taken from redundancy or rebuilt, and those that wait as candidates.
 final class TakeSource {
   let id: String
   var legs: [SourceLeg] = []

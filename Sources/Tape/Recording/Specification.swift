@@ -127,6 +127,8 @@ package struct TrackSpecification: Sendable {
   package var nack: Bool?
   /// Payload types in which the track's payloads may come wrapped (RFC 2198).
   package var red: REDSpecification?
+  /// Forward error correction that the sender makes. That of `red` is meant too.
+  package var fec: FECSpecification?
   /// A fixed port (with `bundle: false`).
   package var port: UInt16?
   /// The track's own sender, where it differs from the source's (with `bundle: false`).
@@ -138,7 +140,16 @@ package struct TrackSpecification: Sendable {
   /// Whether packets of that type carry the track's numbers: its payloads, bare or wrapped, or their forward error correction.
   package func carries(_ type: PayloadType) -> Bool {
     guard type != payloadType else { return true }
-    return red.map { type == $0.payloadType || type == $0.ulpfec } ?? false
+    return red.map { type == $0.payloadType || type == $0.ulpfec } ?? false || type == correctionType
+  }
+  /// The payload type of forward error correction among the track's own numbers.
+  package var correctionType: PayloadType? { fec?.mechanism == .ulpfec ? fec?.payloadType : red?.ulpfec }
+  /// The mechanism of the sender's forward error correction; nil where it makes none.
+  package var correction: RTPCorrection.Scheme? { fec?.mechanism ?? red?.ulpfec.map { _ in .ulpfec } }
+  /// Whether a packet is correction of the track in a stream of its own.
+  package func isCorrected(by packet: RTPPacket) -> Bool {
+    guard let fec, fec.mechanism == .flexfec, fec.payloadType == packet.payloadType else { return false }
+    return fec.ssrc.map { $0 == packet.ssrc } ?? true
   }
   /// Whether packets of that type on the track's SSRC use up its numbers. Among sound there is also what is no sound: comfort noise
   /// (RFC 3389), keys that were pressed (RFC 4733).
@@ -237,6 +248,19 @@ package struct REDSpecification: Sendable, Equatable {
     self.payloadType = payloadType
     self.rtx = rtx
     self.ulpfec = ulpfec
+  }
+}
+
+/// Forward error correction of a track: `ulpfec` (RFC 5109) among the track's own numbers, or `flexfec-03` in a stream of its own.
+package struct FECSpecification: Sendable, Equatable {
+  package var mechanism: RTPCorrection.Scheme
+  package var payloadType: PayloadType
+  /// `flexfec-03` only; nil: what bears the payload type and names the track's SSRC.
+  package var ssrc: SSRC?
+  package init(mechanism: RTPCorrection.Scheme, payloadType: PayloadType, ssrc: SSRC? = nil) {
+    self.mechanism = mechanism
+    self.payloadType = payloadType
+    self.ssrc = ssrc
   }
 }
 

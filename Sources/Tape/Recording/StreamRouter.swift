@@ -11,12 +11,14 @@ struct StreamRouter {
     var rtx: PayloadType?
     /// Redundancy around the section's payloads.
     var red: PayloadType?
+    /// Forward error correction among the payloads' numbers.
+    var correction: PayloadType?
     /// The tracks of the section: one, or one for each simulcast layer that is recorded apart.
     var outlets: [Outlet]
     /// The simulcast layers' ids in the order of the description; empty without simulcast.
     var rids: [String]
 
-    func carries(_ type: PayloadType) -> Bool { type == payloadType || red.map { $0 == type } ?? false }
+    func carries(_ type: PayloadType) -> Bool { type == payloadType || type == red || type == correction }
   }
 
   /// A track, and which simulcast layer it takes; nil: any.

@@ -92,6 +92,7 @@ extension Take {
       packet, datagram: datagram, at: arrival, clock: &participants[participant].clock, pool: pool)
     if receipt.begins { start(number, at: arrival) }
     if receipt.hasOutput { collect(number, at: arrival) }
+    if receipt.mayRebuild { rebuild(number, at: arrival) }
     if receipt.isSettling { noteSettling(number, at: arrival) }
   }
 
@@ -141,6 +142,7 @@ extension Take {
   private func track(
     for packet: RTPPacket, _ datagram: Span<UInt8>, _ source: TakeSource, _ leg: SourceLeg, at arrival: Instant
   ) -> Int? {
+    guard !takesCorrection(packet, datagram, source, leg, at: arrival) else { return nil }
     if leg.webrtc != nil { return sessionTrack(for: packet, datagram, source, leg, at: arrival) }
     for number in leg.tracks where tracks[number].receiver.ssrc == packet.ssrc {
       guard tracks[number].specification.numbers(packet.payloadType) else {
@@ -200,7 +202,7 @@ extension Take {
     let kept = tracks[track].candidate?.packets ?? []
     tracks[track].candidate = nil
     let participant = tracks[track].participant
-    tracks[track].nack?.reset()
+    tracks[track].forgetNumbers()
     tracks[track].receiver.changeSSRC(to: packet.ssrc, at: arrival, clock: &participants[participant].clock, pool: pool)
     collect(track, at: arrival)
     for item in kept {

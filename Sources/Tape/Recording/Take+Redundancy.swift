@@ -8,10 +8,12 @@ extension Take {
   /// Of the redundant blocks of a packet, so many of the newest are looked at: what is older came long ago or is lost for good.
   private static let maximumBlocks = 16
 
-  /// Tells the track's receiver which payload types beside the codec's share its numbers.
+  /// Tells the track's receiver which payload types beside the codec's share its numbers, and lets forward error correction be made use of
+  /// where the sender makes any.
   func expectWrapping(_ number: Int) {
     tracks[number].receiver.wrappingType = tracks[number].specification.red?.payloadType
-    tracks[number].receiver.correctionType = tracks[number].specification.red?.ulpfec
+    tracks[number].receiver.correctionType = tracks[number].specification.correctionType
+    expectCorrection(number)
     if tracks[number].specification.kind == .audio { tracks[number].receiver.soundType = tracks[number].specification.payloadType }
   }
 
@@ -34,8 +36,11 @@ extension Take {
     deliverBare(bare, bytes, to: number, at: arrival)
   }
 
-  /// Takes in what a retransmission repeats, wrapped or not; false where its place was filled or given up already.
-  func receiveRepaired(_ packet: RTPPacket, _ datagram: Span<UInt8>, _ number: Int, at arrival: Instant) -> Bool {
+  /// Takes in what was restored, wrapped or not; false where its place was filled or given up already.
+  func receiveRepaired(
+    _ packet: RTPPacket, _ datagram: Span<UInt8>, _ number: Int, from restoration: TrackReceiver.Restoration = .repetition,
+    at arrival: Instant
+  ) -> Bool {
     let participant = tracks[number].participant
     if packet.payloadType == tracks[number].specification.red?.payloadType, let blocks = open(packet, datagram, number) {
       var storage: [UInt8] = []
@@ -46,18 +51,18 @@ extension Take {
       let bytes = storage.span
       if let bare = try? RTPPacket(parsing: bytes) {
         return tracks[number].receiver.receiveRestored(
-          bare, datagram: bytes, at: arrival, clock: &participants[participant].clock, pool: pool)
+          bare, datagram: bytes, from: restoration, at: arrival, clock: &participants[participant].clock, pool: pool)
       }
     }
     return tracks[number].receiver.receiveRestored(
-      packet, datagram: datagram, at: arrival, clock: &participants[participant].clock, pool: pool)
+      packet, datagram: datagram, from: restoration, at: arrival, clock: &participants[participant].clock, pool: pool)
   }
 
   /// The blocks of a wrapped packet; nil where they are broken, or the primary one is not the track's.
   private func open(_ packet: RTPPacket, _ datagram: Span<UInt8>, _ number: Int) -> RTPRedundancy? {
     guard let blocks = try? RTPRedundancy(parsing: packet, in: datagram) else { return nil }
     let isOwn = blocks.payloadType == tracks[number].specification.payloadType
-    return isOwn || blocks.payloadType == tracks[number].specification.red?.ulpfec ? blocks : nil
+    return isOwn || blocks.payloadType == tracks[number].specification.correctionType ? blocks : nil
   }
 
   /// Gives missing packets of sound back from the redundancy of one after them, newest first: each of them ends the search for the next.
@@ -76,9 +81,9 @@ extension Take {
       let bytes = storage.span
       guard let original = try? RTPPacket(parsing: bytes),
         tracks[number].receiver.receiveRestored(
-          original, datagram: bytes, fromRedundancy: true, at: arrival, clock: &participants[participant].clock, pool: pool)
+          original, datagram: bytes, from: .redundancy, at: arrival, clock: &participants[participant].clock, pool: pool)
       else { continue }
-      tracks[number].nack?.observe(missing, at: arrival)
+      tracks[number].nack?.withdraw(missing)
     }
   }
 }

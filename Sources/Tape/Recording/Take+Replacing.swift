@@ -41,7 +41,7 @@ extension Take {
     for number in sources[source].legs[leg].tracks where !tracks[number].hasEnded {
       let participant = tracks[number].participant
       dropCandidate(number)
-      tracks[number].nack?.reset()
+      tracks[number].forgetNumbers()
       tracks[number].selector = nil
       tracks[number].receiver.interrupt(at: now, clock: &participants[participant].clock, pool: pool)
       collect(number, at: now)

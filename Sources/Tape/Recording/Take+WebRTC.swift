@@ -14,6 +14,8 @@ package struct SessionSection: Sendable {
   package var rtx: PayloadType?
   /// The payload type of redundancy around the section's payloads (RFC 2198).
   package var red: PayloadType?
+  /// Forward error correction of the section's payloads.
+  package var fec: FECSpecification?
   /// Simulcast layers, in the description's order; empty without simulcast.
   package var rids: [String]
   /// Streams that the description names, each with the stream that repeats it.
@@ -57,7 +59,7 @@ extension Take {
     let leg = sources[source].legs[legNumber]
     leg.router.ids = feedback.extensions
     for number in tracks.indices where tracks[number].source == source && tracks[number].leg == legNumber {
-      tracks[number].receiver.extensions = feedback.extensions
+      tracks[number].setExtensions(feedback.extensions)
     }
     if feedback.transportCC {
       if leg.feedback.transport == nil { leg.feedback.transport = TransportFeedback() }
@@ -72,7 +74,7 @@ extension Take {
     let leg = sources[source].legs[leg]
     for track in section.tracks {
       tracks[track].usesFIR = section.usesFIR
-      tracks[track].receiver.extensions = leg.router.ids
+      tracks[track].setExtensions(leg.router.ids)
     }
     let isSplit = section.tracks.count == section.rids.count && section.tracks.count > 1
     let outlets = section.tracks.enumerated().map { index, track in
@@ -82,11 +84,13 @@ extension Take {
     for track in section.tracks {
       tracks[track].specification.payloadType = section.payloadType
       tracks[track].specification.red = section.red.map { REDSpecification(payloadType: $0) }
+      tracks[track].specification.fec = section.fec
       expectWrapping(track)
     }
     leg.router.add(
       StreamRouter.Section(
-        mid: section.mid, payloadType: section.payloadType, rtx: section.rtx, red: section.red, outlets: outlets, rids: section.rids))
+        mid: section.mid, payloadType: section.payloadType, rtx: section.rtx, red: section.red,
+        correction: section.fec?.mechanism == .ulpfec ? section.fec?.payloadType : nil, outlets: outlets, rids: section.rids))
     if section.rids.count > 1, !isSplit, let track = section.tracks.first {
       tracks[track].selector = LayerSelector(layers: section.rids.count)
     }
@@ -117,9 +121,7 @@ extension Take {
   func sessionTrack(
     for packet: RTPPacket, _ datagram: Span<UInt8>, _ source: TakeSource, _ leg: SourceLeg, at arrival: Instant
   ) -> Int? {
-    if leg.feedback.transport != nil, let number = packet.transportSequenceNumber(leg.router.ids, in: datagram) {
-      leg.feedback.transport?.observe(number, at: arrival)
-    }
+    noteTransportNumber(packet, datagram, leg, at: arrival)
     let route: StreamRouter.Route
     switch leg.router.route(packet, in: datagram) {
     case .known(let known): route = known
@@ -154,6 +156,12 @@ extension Take {
       return nil
     }
     return takes(packet, datagram, route, leg, at: arrival) ? number : nil
+  }
+
+  /// Keeps the books of arrivals by transport-wide numbers, where they are told.
+  func noteTransportNumber(_ packet: RTPPacket, _ datagram: Span<UInt8>, _ leg: SourceLeg, at arrival: Instant) {
+    guard leg.feedback.transport != nil, let number = packet.transportSequenceNumber(leg.router.ids, in: datagram) else { return }
+    leg.feedback.transport?.observe(number, at: arrival)
   }
 
   /// Whether the packet is the track's: with simulcast only those of the layer on tape are.
@@ -196,7 +204,7 @@ extension Take {
 
   private func changeSSRC(_ number: Int, to ssrc: SSRC, at now: Instant) {
     let participant = tracks[number].participant
-    tracks[number].nack?.reset()
+    tracks[number].forgetNumbers()
     tracks[number].receiver.changeSSRC(to: ssrc, at: now, clock: &participants[participant].clock, pool: pool)
     collect(number, at: now)
   }

@@ -62,6 +62,8 @@ package final class Take {
   var restored: [UInt8] = []
   /// Room for a packet taken out of redundancy.
   var unwrapped: [UInt8] = []
+  /// Room for a packet that was rebuilt.
+  var rebuilt: [UInt8] = []
 
   private(set) var orders: [TapeOrder] = []
   private(set) var outgoing: [OutgoingDatagram] = []
@@ -148,7 +150,7 @@ package final class Take {
       tracks[number].nack = NegativeAcknowledger(
         patience: tracks[number].receiver.repairSpan - Take.repairMargin, answersPlainly: specification.rtx == nil)
     }
-    tracks[number].receiver.extensions = sources[source].legs[leg].router.ids
+    tracks[number].setExtensions(sources[source].legs[leg].router.ids)
     participants[participant].tracks.append(number)
     sources[source].legs[leg].tracks.append(number)
     return number

@@ -37,7 +37,7 @@ package struct TakeSnapshot: Sendable {
     package var id: String
     package var isConnected: Bool
     package var isRemoved: Bool
-    /// The sum of those discarded, RTCP, packets received of the source's tracks but those taken from redundancy, and those
+    /// The sum of those discarded, RTCP, packets received of the source's tracks but those taken from redundancy or rebuilt, and those
     /// that wait as candidates.
     package var datagramsReceived: UInt64
     package var rtcpDatagrams: UInt64

@@ -1,4 +1,5 @@
 import Codecs
+import Correction
 import Ground
 import Jitter
 import RTP
@@ -17,6 +18,8 @@ struct TakeTrack {
   let declaredSSRC: Bool
   /// Asks for missing packets again; nil where the sender does not repeat any.
   var nack: NegativeAcknowledger?
+  /// Rebuilds lost packets; nil where the sender makes no forward error correction.
+  var corrector: ForwardErrorCorrector?
   /// Which simulcast layer goes to tape; nil without simulcast.
   var selector: LayerSelector?
   /// Key frames of better layers than the one on tape.
@@ -73,6 +76,8 @@ struct TakeTrack {
     var begins: Bool
     /// The track's clock is being learnt, or was until now.
     var isSettling: Bool
+    /// Lost packets may be known now.
+    var mayRebuild: Bool
   }
 
   /// Packets of Opus up to so many bytes hold no sound: discontinuous transmission has up to two, and what an encoder makes of digital
@@ -94,8 +99,10 @@ struct TakeTrack {
     // A sender without a stream of retransmissions repeats packets as they were.
     if wasAskedFor, specification.rtx == nil { receiver.countRepetition() }
     if specification.codec.kind == .audio, !packet.isPaddingOnly { noteLevel(packet, datagram, at: arrival) }
+    if corrector != nil { follow(packet, datagram) }
     return Receipt(
-      hasOutput: hasOutput, begins: !hasStarted && !packet.isPaddingOnly, isSettling: receiver.isSettling || settlingSince != nil)
+      hasOutput: hasOutput, begins: !hasStarted && !packet.isPaddingOnly, isSettling: receiver.isSettling || settlingSince != nil,
+      mayRebuild: corrector?.mayRebuild ?? false)
   }
 
   /// Whether a packet of sound can be heard: by its level (RFC 6464) where it bears one, else by its size.
@@ -133,6 +140,18 @@ struct TakeTrack {
 
   /// A packet is asked for as long as its place is kept.
   mutating func followRepairs() { nack?.patience = receiver.repairSpan - Take.repairMargin }
+
+  /// The packets bear their header extensions under these ids from now on.
+  mutating func setExtensions(_ ids: RTPExtensionIDs) {
+    receiver.extensions = ids
+    corrector?.extensions = ids
+  }
+
+  /// The stream goes on under other numbers.
+  mutating func forgetNumbers() {
+    nack?.reset()
+    corrector?.reset()
+  }
 
   mutating func noteKeyFrame(at time: MediaTime) {
     if firstKeyTime == nil { firstKeyTime = time }
