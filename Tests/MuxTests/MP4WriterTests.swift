@@ -15,6 +15,11 @@ import Testing
     // What the index lists, without a look at the fragments.
     #expect(try Probe.value(path, "stream=codec_name,nb_frames") == "h264,180\nopus,301")
     #expect(try Probe.value(path, "stream=width,height", stream: "v") == "320,240")
+    // All count alike, and as the file does: Firefox takes the lengths in edit lists for a track's own ticks.
+    #expect(try Probe.value(path, "stream=time_base") == "1/48000\n1/48000")
+    let header = try #require(
+      file.bytes.indices.last { file.bytes[$0] == 0x6d && Array(file.bytes[$0...].prefix(4)) == Array("mvhd".utf8) })
+    #expect(Array(file.bytes[header + 16..<header + 20]) == [0, 0, 0xbb, 0x80])
     try Probe.decode(path)
     try Probe.decode(path, from: "3.3")
   }

@@ -7,9 +7,8 @@ import Testing
 
 /// MP4 on tape holds what Matroska holds of the same capture: every frame, bit for bit, in the same place, decoded to the same pictures.
 @Suite struct MP4TapeTests {
-  static let captures = [
-    "chr-av1", "chr-h264", "chr-vp9-l3t3key", "ffx-av1-opus", "gst-h264-opus", "gst-h265-opus", "gst-vp9-opus", "jan-audio-dtx",
-  ]
+  /// Each codec, spatial layers, and sound with holes.
+  static let captures = ["chr-h264", "chr-vp9-l3t3key", "ffx-av1-opus", "gst-h265-opus", "jan-audio-dtx"]
 
   @Test(arguments: captures) func itHoldsWhatMatroskaHolds(_ name: String) throws {
     let folder = try ScratchFolder()

@@ -55,9 +55,6 @@ struct MP4Content {
 /// What ends a file of fragments: a `moov` that lists every sample where it lies, so that readers need no fragment any more. The writer and
 /// recovery end a file alike, with this.
 enum MP4Index {
-  /// What edits and durations count by, a second: sound's places are exact, pictures' to 11 microseconds.
-  private static let timescale: Int64 = 48_000
-
   /// The final `moov`. `header`: the `moov` that the fragments were written under. Tracks without a sample are left out, if any has one: players
   /// seek by the pictures where a track of them is declared.
   static func moov(_ header: [UInt8], _ tables: [MP4TrackTables]) -> MP4Content {
@@ -69,7 +66,7 @@ enum MP4Index {
     var index = -1
     moov.forEachChild(in: span) { child in
       if child.isNamed("mvhd") {
-        let last = finished.reduce(0) { max($0, end(of: $1)) }
+        let last = finished.reduce(0) { max($0, $1.endTicks) }
         content.append(mvhd(Array(header[child.body]), duration: last))
       } else if child.isNamed("trak") {
         index += 1
@@ -84,14 +81,7 @@ enum MP4Index {
 
   /// Where the last frame ends on the timeline.
   static func duration(_ tables: [MP4TrackTables]) -> TimeSpan {
-    tables.reduce(.zero) { max($0, $1.rate.span(ofTicks: $1.endTicks)) }
-  }
-
-  private static func end(of tables: MP4TrackTables) -> Int64 { movieTime(tables.endTicks, tables.rate) }
-
-  private static func movieTime(_ ticks: Int64, _ rate: ClockRate) -> Int64 {
-    let hertz = Int64(rate.hertz)
-    return ticks / hertz * timescale + (ticks % hertz * timescale + hertz / 2) / hertz
+    tables.reduce(.zero) { max($0, $1.end) }
   }
 
   private static func trak(_ trak: FragmentBox, in header: [UInt8], _ tables: MP4TrackTables) -> MP4Content {
@@ -153,7 +143,7 @@ extension MP4Index {
   /// version and flags (32), creation and modification time (32 each), time scale (32), duration (32), then 80 bytes that stay.
   private static func mvhd(_ old: [UInt8], duration: Int64) -> [UInt8] {
     var body = start(old, duration)
-    body.appendU32(UInt32(timescale))
+    body.appendU32(UInt32(MP4TrackTables.timescale))
     append(duration, to: &body)
     return FragmentBox.box(FragmentBox.code("mvhd"), body + old.suffix(80))
   }
@@ -161,7 +151,7 @@ extension MP4Index {
   /// version and flags, creation and modification time, track (32), reserved (32), duration (32), then 60 bytes that stay but for the picture's
   /// size, which comes last, in 16.16.
   private static func tkhd(_ old: [UInt8], _ tables: MP4TrackTables, size: PictureSize?) -> [UInt8] {
-    let duration = end(of: tables)
+    let duration = tables.endTicks
     var body = start(old, duration)
     body += old[(old.count - 72)..<(old.count - 68)] + [0, 0, 0, 0]
     append(duration, to: &body)
@@ -178,7 +168,7 @@ extension MP4Index {
   /// version and flags, creation and modification time, time scale (32), duration (32), then language and 16 bits that stay.
   private static func mdhd(_ old: [UInt8], duration: Int64) -> [UInt8] {
     var body = start(old, duration)
-    body += old[(old.count - 12)..<(old.count - 8)]
+    body.appendU32(UInt32(MP4TrackTables.timescale))
     append(duration, to: &body)
     return FragmentBox.box(FragmentBox.code("mdhd"), body + old.suffix(4))
   }
@@ -200,11 +190,10 @@ extension MP4Index {
     var entries: [(duration: Int64, media: Int64)] = []
     var at: Int64 = 0
     for (index, stretch) in tables.stretches.enumerated() {
-      let start = movieTime(stretch.start, tables.rate)
-      if start > at { entries.append((start - at, -1)) }
+      if stretch.start > at { entries.append((stretch.start - at, -1)) }
       let mediaEnd = index + 1 < tables.stretches.count ? tables.stretches[index + 1].media : tables.mediaTicks
-      at = movieTime(stretch.start + mediaEnd - stretch.media, tables.rate)
-      entries.append((at - start, stretch.media))
+      at = stretch.start + mediaEnd - stretch.media
+      entries.append((mediaEnd - stretch.media, stretch.media))
     }
     let needs64 = entries.contains { isLong($0.duration) || $0.media > Int64(Int32.max) }
     var body: [UInt8] = [needs64 ? 1 : 0, 0, 0, 0]

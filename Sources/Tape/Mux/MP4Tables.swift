@@ -23,13 +23,17 @@ struct MP4Table {
 
 /// The index of one track: where its samples lie in the file and on the timeline (ISO/IEC 14496-12 §8.6 and §8.7).
 struct MP4TrackTables {
+  /// What the finished file counts by, a second, in all tracks and in edit lists: Firefox takes an edit's length for one in the track's own
+  /// ticks. Sound's places are exact, pictures' to 11 microseconds.
+  static let timescale: Int64 = 48_000
+
   /// A stretch of the track that goes on without a hole too long for a sample's duration.
   struct Stretch: Hashable {
-    /// Where it begins on the timeline and in the track's media, in ticks.
+    /// Where it begins on the timeline and in the track's media, in the finished file's ticks.
     var start: Int64
     var media: Int64
   }
-  /// Sample durations have 32 bits, and readers take them for signed: 6.6 hours of pictures. Longer holes are left to an edit list, which not every
+  /// Sample durations have 32 bits, and readers take them for signed: 12 hours. Longer holes are left to an edit list, which not every
   /// reader follows in the middle of a track.
   private static let longestSample = Int64(Int32.max)
 
@@ -53,7 +57,7 @@ struct MP4TrackTables {
   private var chunks: UInt32 = 0
   private var durationRun: (count: UInt32, duration: UInt32)?
   private var chunkRun: (first: UInt32, samples: UInt32, description: UInt32)?
-  /// The last sample's place, and its length where no other follows.
+  /// The last sample's place, and its length where no other follows, by the track's clock.
   private var last: (ticks: Int64, duration: UInt32)?
   /// Where the last sample begins in the track's media.
   private var media: Int64 = 0
@@ -63,26 +67,34 @@ struct MP4TrackTables {
     isVideo = codec.kind == .video
   }
 
-  /// Where the last sample lies; nil before the first.
+  /// Where the last sample lies, by the track's clock; nil before the first.
   var lastTicks: Int64? { last?.ticks }
-  /// Where it ends.
-  var endTicks: Int64 { last.map { $0.ticks + Int64($0.duration) } ?? 0 }
-  /// How long the track's media is, holes between stretches apart.
-  var mediaTicks: Int64 { last.map { media + Int64($0.duration) } ?? 0 }
+  /// Where it ends, from the timeline's zero.
+  var end: TimeSpan { last.map { rate.span(ofTicks: $0.ticks + Int64($0.duration)) } ?? .zero }
+  /// The same in the finished file's ticks.
+  var endTicks: Int64 { last.map { fileTicks($0.ticks + Int64($0.duration)) } ?? 0 }
+  /// How long the track's media is in them, holes between stretches apart.
+  var mediaTicks: Int64 { last.map { media + endTicks - fileTicks($0.ticks) } ?? 0 }
   /// Bytes that wait in memory.
   var recentBytes: Int { recentTables.reduce(0) { $0 + $1.recent.count } }
   private var recentTables: [MP4Table] { [durations, sizes, keys, chunkRuns, offsets] }
 
-  /// Takes note of a sample, the last of the last chunk. `ticks` lie behind the last sample's.
+  private func fileTicks(_ ticks: Int64) -> Int64 {
+    let hertz = Int64(rate.hertz)
+    return ticks / hertz * MP4TrackTables.timescale + (ticks % hertz * MP4TrackTables.timescale + hertz / 2) / hertz
+  }
+
+  /// Takes note of a sample, the last of the last chunk. `ticks` and `duration` by the track's clock; they lie behind the last sample's.
   mutating func note(ticks: Int64, duration: UInt32, size: UInt32, isKey: Bool) {
     if let last {
-      let distance = ticks - last.ticks
-      let length = distance <= MP4TrackTables.longestSample ? UInt32(distance) : last.duration
-      add(length)
-      media += Int64(length)
-      if distance > MP4TrackTables.longestSample { stretches.append(Stretch(start: ticks, media: media)) }
+      let distance = fileTicks(ticks) - fileTicks(last.ticks)
+      let isHole = distance > MP4TrackTables.longestSample
+      let length = isHole ? endTicks - fileTicks(last.ticks) : distance
+      add(UInt32(length))
+      media += length
+      if isHole { stretches.append(Stretch(start: fileTicks(ticks), media: media)) }
     } else {
-      stretches = [Stretch(start: ticks, media: 0)]
+      stretches = [Stretch(start: fileTicks(ticks), media: 0)]
     }
     last = (ticks, duration)
     samples += 1
@@ -103,7 +115,7 @@ struct MP4TrackTables {
   /// The same with everything in its tables that waits for what comes next.
   func finished() -> MP4TrackTables {
     var whole = self
-    if let last { whole.add(last.duration) }
+    if let last { whole.add(UInt32(endTicks - fileTicks(last.ticks))) }
     whole.endDurationRun()
     whole.endChunkRun()
     return whole
