@@ -134,6 +134,52 @@ func recoverMP4(_ file: TestFile) throws -> (file: TestFile, plan: RecoveryPlan)
     #expect(try recoverMP4(file).file.bytes == clean.file.bytes)
   }
 
+  /// Files of ours with bytes changed, taken out and repeated: recovery refuses them or comes to a finished file, the same when it is interrupted.
+  @Test func damageIsRecoveredFromOrRefused() throws {
+    let frames = try MP4TestMedia.both().filter { $0.time.milliseconds < 2_500 }.map { frame in
+      var frame = frame
+      // What counts are the boxes: little media, so that damage meets them.
+      if !frame.isKey { frame.bytes = Array(frame.bytes.prefix(8)) }
+      return frame
+    }
+    let files = try [true, false].map { try mp4(MP4TestMedia.formats, frames, finish: $0).bytes }
+    var state: UInt64 = 11
+    func random(_ bound: Int) -> Int {
+      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      return Int(state >> 33) % max(1, bound)
+    }
+    // Where boxes' heads and fields are: in the header, behind each `mdat`, and the index.
+    var refused = 0
+    for round in 0..<300 {
+      var file = files[round % 2]
+      let places = TestFile(bytes: files[1]).boxes.filter { $0.type != "mdat" }.map(\.range)
+      for _ in 0...random(3) {
+        let place = places[random(places.count)]
+        let at = min(place.lowerBound + random(place.count), file.count - 9)
+        switch random(5) {
+        case 0: file[at] = UInt8(random(256))
+        case 1: file.replaceSubrange(at..<at + 4, with: [0, 0, 0, UInt8(random(256))])
+        case 2: file.replaceSubrange(at..<at + 4, with: [0xff, 0xff, 0xff, 0xff])
+        case 3: file.removeSubrange(at..<min(file.count, at + 1 + random(40)))
+        default: file.insert(contentsOf: file[at..<min(file.count, at + 1 + random(400))], at: at)
+        }
+      }
+      guard let plan = try? planMP4(file) else {
+        refused += 1
+        continue
+      }
+      #expect(plan.truncateTo <= Int64(file.count) && plan.append.count < 2 * file.count + 4_096)
+      let whole = try recoverMP4(TestFile(bytes: file)).file
+      let again = try planMP4(whole.bytes)
+      #expect(
+        again.isFinished && again.facts.clusters == plan.facts.clusters && again.facts.duration == plan.facts.duration, "round \(round)")
+      guard !plan.isFinished else { continue }
+      let part = TestFile(bytes: Array(file[..<Int(plan.truncateTo)]) + plan.append.prefix(random(plan.append.count)))
+      #expect(try recoverMP4(part).file.bytes == whole.bytes, "round \(round)")
+    }
+    #expect((1..<250).contains(refused))
+  }
+
   @Test func otherFilesAreLeftAlone() throws {
     #expect(throws: RecoveryError.otherFile) { try planMP4([]) }
     #expect(throws: RecoveryError.otherFile) { try planMP4([UInt8](repeating: 0, count: 5000)) }

@@ -87,6 +87,27 @@ import Testing
     #expect(entries == (finish ? 4 : 2))
   }
 
+  /// More formats than the header has room for: their frames are on tape all the same, and the header stays one.
+  @Test func formatsWithoutEnd() throws {
+    let video = try MP4TestMedia.video.get()
+    let frames = (0..<100).map { n in
+      var frame = video[0]
+      frame.time = MediaTime(nanoseconds: Int64(n) * 40_000_000)
+      // A picture parameter set that nobody refers to, each time another one.
+      let set: [UInt8] = [0x68, 0x42, UInt8(n), 0x80]
+      frame.bytes = [0, 0, 0, 4] + set + frame.bytes
+      return frame
+    }
+    for finish in [true, false] {
+      let file = try mp4([MP4TestMedia.formats[0]], frames, finish: finish)
+      #expect(file.boxes.map(\.type).prefix(2) == (finish ? ["ftyp", "mdat"] : ["ftyp", "free"]))
+      let path = try file.path("formats-\(finish).mp4")
+      let found = try TestMedia.run("ffprobe", ["-v", "quiet", "-show_entries", "packet=size", "-of", "csv=p=0", path])
+      #expect(found.split(separator: "\n").count { !$0.isEmpty && $0.first?.isNumber == true } == frames.count)
+      if !finish { #expect(try recoverMP4(file).file.bytes == mp4([MP4TestMedia.formats[0]], frames).bytes) }
+    }
+  }
+
   @Test(arguments: [PictureRotation.none, .quarter, .half, .threeQuarters], [true, false])
   func aPhoneThatIsTurnedIsShownUpright(rotation: PictureRotation, finish: Bool) throws {
     let frames = try MP4TestMedia.video.get().prefix(40).map { frame in

@@ -13,6 +13,8 @@ struct MP4Header {
     var entries: [[UInt8]] = []
     /// The configurations that they are of; empty while a stand-in stands there.
     var configurations: [TrackFormat] = []
+    /// No more descriptions are tried: there is no room.
+    var isFull = false
   }
   /// What more than a stand-in's bytes a track of pictures may need in the file.
   private static let roomBytes = 3 << 10
@@ -69,7 +71,7 @@ struct MP4Header {
       return (1, true)
     }
     let last = tracks[track].configurations.count
-    guard last < MP4Header.mostDescriptions else { return (last, false) }
+    guard last < MP4Header.mostDescriptions, !tracks[track].isFull else { return (last, false) }
     var other = formats
     other[track] = told
     let writer = try FragmentWriter(tracks: other)
@@ -79,6 +81,7 @@ struct MP4Header {
     try rebuild()
     guard region == nil else { return (last + 1, true) }
     self = before
+    tracks[track].isFull = true
     return (last, false)
   }
 
