@@ -15,9 +15,11 @@ extension BrowserTests {
       var seconds: Double
     }
 
-    /// Publishes by WHIP to a daemon that has one UDP port for all; through a path that loses `loss` of the datagrams where it is above
-    /// zero.
-    private func run(_ publisher: (_ exchange: String) -> PatternPage.Publisher, loss: Double = 0) throws -> Run {
+    /// Publishes by WHIP, or `corrected` by the control API, to a daemon that has one UDP port for all; through a path that loses `loss` of
+    /// the datagrams where it is above zero.
+    private func run(
+      _ publisher: (_ exchange: String) -> PatternPage.Publisher, loss: Double = 0, corrected: Bool = false
+    ) throws -> Run {
       let media = try LossyPath.freePort()
       let api = try freePort()
       let tokens = FileManager.default.temporaryDirectory.appendingPathComponent("tapedeck-tokens-\(UUID().uuidString)")
@@ -27,6 +29,7 @@ extension BrowserTests {
       let path = loss > 0 ? try LossyPath(to: media, loss: loss, seed: 5) : nil
       defer { path?.close() }
       var exchange = PatternPage.whip("http://127.0.0.1:\(api)/whip/studio?participant=ada", token: Self.token)
+      if corrected { exchange = PatternPage.correctedSource(room: "studio") }
       if let path { exchange = PatternPage.readdressed(exchange, port: path.port) }
       let server = PageServer(page: PatternPage.page([publisher(exchange)]), control: daemon.control)
       defer { server.close() }
@@ -105,8 +108,10 @@ extension BrowserTests {
         """)
     }
 
-    @Test func whatThePathLosesIsRepeated() throws {
-      let run = try run({ PatternPage.Publisher(name: "ada", seconds: 15, exchange: $0) }, loss: 0.05)
+    /// With forward error correction agreed on the browser wraps its pictures in redundancy, and repeats that.
+    @Test(arguments: [false, true]) func whatThePathLosesIsRepeated(corrected: Bool) throws {
+      let run = try run(
+        { PatternPage.Publisher(name: "ada", seconds: 15, isCorrected: corrected, exchange: $0) }, loss: 0.05, corrected: corrected)
       let sent = run.published.frames
       // In their order, each as the encoder made it, none but those.
       var at = 0
@@ -122,9 +127,10 @@ extension BrowserTests {
       #expect(run.video["packetsRecovered"] as? Int ?? 0 > 0)
       print(
         """
-        browser, 5 % lost: \(run.tape.frames.count) of \(sent.count - start) pictures from the \(start)th on; \
-        \(run.video["packetsRecovered"] as? Int ?? 0) packets of \(run.video["packetsReceived"] as? Int ?? 0) by repetition, \
-        \(run.video["packetsLost"] as? Int ?? 0) lost, \(run.video["nackSent"] as? Int ?? 0) asked for
+        browser, 5 % lost\(corrected ? ", correction agreed on" : ""): \(run.tape.frames.count) of \(sent.count - start) pictures \
+        from the \(start)th on; \(run.video["packetsRecovered"] as? Int ?? 0) packets of \(run.video["packetsReceived"] as? Int ?? 0) \
+        came back, \(run.video["packetsFromFEC"] as? Int ?? 0) of them by correction, \(run.video["packetsLost"] as? Int ?? 0) lost, \
+        \(run.video["nackSent"] as? Int ?? 0) asked for
         """)
     }
   }

@@ -13,6 +13,8 @@ enum PatternPage {
     var height = 360
     /// The encoder's highest rate, which moving noise in the picture makes it want; nil for a calm picture and the browser's own choice.
     var kilobitsPerSecond: Int?
+    /// Offers forward error correction, as a page does that asks for nothing.
+    var isCorrected = false
     /// A JavaScript function of the name that answers a function of the offer, which answers `{answer, end}`.
     var exchange: String
   }
@@ -27,6 +29,21 @@ enum PatternPage {
       if (made.status != 201) throw new Error(answer);
       const place = new URL(made.headers.get('location'), '\(address)').href;
       return {answer, end: () => fetch(place, {method: 'DELETE', headers: {'Authorization': 'Bearer \(token)'}})};
+    }
+    """
+  }
+
+  /// Publishes by the control API at the page's own address, with forward error correction agreed on.
+  static func correctedSource(room: String) -> String {
+    """
+    name => async offer => {
+      const call = (path, body) => fetch('/v1/recordings' + path, {method: 'POST', body, headers: {'Content-Type': 'application/json'}});
+      const source = {type: 'webrtc', offer, participant: name, fec: ['ulpfec']};
+      const made = await call('', JSON.stringify({room: '\(room)', source, outputs: {hls: null}}));
+      const told = await made.json();
+      if (made.status != 201) throw new Error(JSON.stringify(told));
+      if (!/ulpfec/.test(told.sources[0].answer)) throw new Error('no correction was agreed on');
+      return {answer: told.sources[0].answer, end: () => call(`/${told.id}/stop?wait=true`, '')};
     }
     """
   }
@@ -60,7 +77,8 @@ enum PatternPage {
     let list = publishers.map { publisher in
       """
       {name: '\(publisher.name)', after: \(publisher.beginsAfter), seconds: \(publisher.seconds), width: \(publisher.width),
-        height: \(publisher.height), kilobits: \(publisher.kilobitsPerSecond ?? 0), exchange: \(publisher.exchange)}
+        height: \(publisher.height), kilobits: \(publisher.kilobitsPerSecond ?? 0), corrected: \(publisher.isCorrected),
+        exchange: \(publisher.exchange)}
       """
     }
     return """
@@ -164,6 +182,7 @@ enum PatternPage {
       constructor(told) {
         this.name = told.name;
         this.kilobits = told.kilobits;
+        this.codecs = told.corrected ? /VP8|rtx|red|ulpfec/i : /VP8|rtx/i;
         this.pattern = new Pattern(told.width, told.height, told.kilobits > 0);
       }
       async begin(exchange) {
@@ -176,7 +195,7 @@ enum PatternPage {
           if (track.kind == 'audio') continue;
           track.contentHint = 'detail';
           const codecs = RTCRtpSender.getCapabilities('video').codecs;
-          transceiver.setCodecPreferences(codecs.filter(c => /VP8|rtx/i.test(c.mimeType)));
+          transceiver.setCodecPreferences(codecs.filter(c => this.codecs.test(c.mimeType)));
           this.worker = new Worker(URL.createObjectURL(new Blob([worker])));
           transceiver.sender.transform = new RTCRtpScriptTransform(this.worker);
         }

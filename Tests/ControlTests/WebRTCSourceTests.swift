@@ -2,6 +2,7 @@ import Codecs
 import Control
 import Ground
 import JSON
+import RTP
 import Recording
 import Testing
 
@@ -14,7 +15,7 @@ private func read(_ fields: String) throws -> SourceSpecification {
 @Suite struct WebRTCSourceTests {
   @Test func anOfferIsRead() throws {
     let source = try read(
-      #","offer":"v=0\r\n","participant":"ada","participants":{"0":"ada","stream-7":"bob"},"simulcast":"all","codecs":["vp8","OPUS"],"ice":"full","sharedPort":false,"listenIp":"::1""#
+      #","offer":"v=0\r\n","participant":"ada","participants":{"0":"ada","stream-7":"bob"},"simulcast":"all","codecs":["vp8","OPUS"],"fec":["ulpfec"],"ice":"full","sharedPort":false,"listenIp":"::1""#
     )
     let webrtc = try #require(source.webrtc)
     guard case .offer(let text) = webrtc.beginning else {
@@ -25,7 +26,7 @@ private func read(_ fields: String) throws -> SourceSpecification {
     #expect(webrtc.participant == "ada")
     #expect(webrtc.participants.map { "\($0.key)=\($0.participant)" } == ["0=ada", "stream-7=bob"])
     #expect(webrtc.simulcast == .all)
-    #expect(webrtc.codecs == [.vp8, .opus])
+    #expect(webrtc.codecs == [.vp8, .opus] && webrtc.fec == [.ulpfec])
     #expect(webrtc.ice == .full && !webrtc.sharesPort)
     #expect(source.listenIP == "::1")
     #expect(source.tracks.isEmpty)
@@ -35,7 +36,7 @@ private func read(_ fields: String) throws -> SourceSpecification {
     let source = try read(#","offer":"v=0""#)
     let webrtc = try #require(source.webrtc)
     #expect(webrtc.participant == nil && webrtc.participants.isEmpty && webrtc.ice == nil && webrtc.sharesPort && source.listenIP == nil)
-    #expect(webrtc.simulcast == .highest && webrtc.codecs == nil)
+    #expect(webrtc.simulcast == .highest && webrtc.codecs == nil && webrtc.fec.isEmpty)
   }
 
   @Test(arguments: [
@@ -77,6 +78,8 @@ private func read(_ fields: String) throws -> SourceSpecification {
       (#","offer":"v=0","participants":{"":"a"}"#, "source.participants", "a MID or media stream id has 1 to 256 characters, not 0"),
       (#","offer":"v=0","codecs":[]"#, "source.codecs", "it has 0 items, but at least 1 is needed"),
       (#","offer":"v=0","codecs":["opus","Opus"]"#, "source.codecs[1]", "opus is named twice"),
+      (#","offer":"v=0","fec":["red"]"#, "source.fec[0]", "\"red\" is not known; allowed is ulpfec or flexfec-03"),
+      (#","offer":"v=0","fec":["ulpfec","ulpfec"]"#, "source.fec[1]", "ulpfec is named twice"),
       (#","offer":"v=0","codecs":[8]"#, "source.codecs[0]", "a number was given, but a string is needed"),
       (#","makeOffer":{"video":true},"codecs":["opus"]"#, "source.codecs", "none of them is for video, which makeOffer asks for"),
       (#","offer":"v=0","simulcast":"best""#, "source.simulcast", "\"best\" is not known; allowed is highest, all or off"),
@@ -97,12 +100,12 @@ private func read(_ fields: String) throws -> SourceSpecification {
     #expect(error?.message == "source.\(field): only an rtp source has this field, and this one is of type webrtc")
   }
 
-  @Test(arguments: ["offer", "makeOffer", "participant", "participants", "simulcast", "codecs", "ice", "sharedPort"])
+  @Test(arguments: ["offer", "makeOffer", "participant", "participants", "simulcast", "codecs", "fec", "ice", "sharedPort"])
   func whatOnlyWebRTCHasIsRefusedByName(field: String) throws {
     let text = #"{"type":"rtp","tracks":[{"participant":"a","codec":"opus","payloadType":111}],"\#(field)":null}"#
     let json = try JSONValue(parsing: Array(text.utf8))
     let error = #expect(throws: ControlError.self) { try SourceSpecification(json: json) }
-    let owners = ["makeOffer", "participant", "participants", "codecs"].contains(field) ? "webrtc or whep" : "webrtc"
+    let owners = ["makeOffer", "participant", "participants", "codecs", "fec"].contains(field) ? "webrtc or whep" : "webrtc"
     #expect(error?.message == "\(field): only a \(owners) source has this field, and this one is of type rtp")
   }
 

@@ -390,6 +390,69 @@ import Testing
     #expect(throws: NegotiationError.self) { try negotiator.accept(try Offers.parse(theirAnswer(to: offer))) }
   }
 
+  /// Redundancy around Opus is offered behind it, as browsers do, and taken where the answer has it, in the answer's order.
+  @Test(arguments: [("111 63", "111/111"), ("63 111", "111/111"), ("111", "111/0"), ("111 63", "111/0")])
+  func redundancyIsOffered(_ formats: String, _ blocks: String) throws {
+    var negotiator = NegotiatorTests.negotiator()
+    let offer = try SessionDescription(parsing: negotiator.offer([.audio, .video]))
+    #expect(offer.media[0].formats.prefix(2) == ["111", "63"])
+    let map = offer.media[0].attributes.rtpMaps.first { $0.encoding == "red" }
+    #expect(map?.payloadType == PayloadType(63) && map?.clockRate == 48_000 && map?.channels == 2)
+    #expect(offer.media[0].attributes.formatParameters.first { $0.format == "63" }?.text == "111/111")
+    let whole = theirAnswer(to: offer).replacing(
+      "m=audio 5000 UDP/TLS/RTP/SAVPF \(offer.media[0].formats.joined(separator: " "))",
+      with: "m=audio 5000 UDP/TLS/RTP/SAVPF \(formats)"
+    ).replacing("a=rtpmap:63 red/48000/2", with: "a=rtpmap:63 red/48000/2\na=fmtp:63 \(blocks)")
+    try negotiator.accept(try Offers.parse(whole))
+    let codec = try #require(negotiator.sections[0].codec)
+    #expect(codec.codec == .opus && codec.payloadType == PayloadType(111))
+    #expect(codec.red == (blocks == "111/111" ? PayloadType(63) : nil))
+    #expect(codec.prefersRED == formats.hasPrefix("63"))
+    #expect(negotiator.sections[1].codec?.red == nil)
+  }
+
+  /// Forward error correction is agreed on where it is wanted, and else not: Chromium offers it to everybody.
+  @Test func correctionIsAgreedOnWhereItIsWanted() throws {
+    var plain = NegotiatorTests.negotiator()
+    let without = try answer(Offers.chromium, &plain)
+    #expect(without.media[1].formats == ["96", "97"] && plain.sections[1].codec?.red == nil)
+    var negotiator = NegotiatorTests.negotiator { $0.corrections = [.flexfec, .ulpfec] }
+    let told = try answer(Offers.chromium, &negotiator)
+    check(told, to: try Offers.parse(Offers.chromium))
+    #expect(told.media[1].formats == ["96", "97", "118", "119", "120"])
+    #expect(told.media[1].attributes.rtpMaps.map(\.encoding) == ["VP8", "rtx", "red", "rtx", "ulpfec"])
+    #expect(told.media[1].attributes.formatParameters.first { $0.format == "119" }?["apt"] == "118")
+    let codec = try #require(negotiator.sections[1].codec)
+    #expect(codec.red == PayloadType(118) && codec.redRTX == PayloadType(119))
+    #expect(codec.corrections == [.ulpfec: PayloadType(120)])
+    // With a field trial Chromium offers the newer scheme too.
+    let trial = Offers.chromium.replacing(
+      "a=ssrc-group:FID 2580735959 917528567",
+      with:
+        "a=rtpmap:35 flexfec-03/90000\na=fmtp:35 repair-window=10000000\na=ssrc-group:FID 2580735959 917528567\na=ssrc-group:FEC-FR 2580735959 42"
+    ).replacing("a=ssrc:917528567 cname", with: "a=ssrc:42 cname:6PCA4Fmhy0VunXuv\na=ssrc:917528567 cname").replacing(
+      " 118 119 120", with: " 118 119 120 35")
+    var other = NegotiatorTests.negotiator { $0.corrections = [.flexfec, .ulpfec] }
+    let newer = try answer(trial, &other)
+    #expect(newer.media[1].formats == ["96", "97", "35"])
+    #expect(newer.media[1].attributes.formatParameters.first { $0.format == "35" }?["repair-window"] == "10000000")
+    #expect(other.sections[1].codec?.corrections == [.flexfec: PayloadType(35)])
+    #expect(other.sections[1].streams == [SignalledStream(ssrc: SSRC(2_580_735_959), rtx: SSRC(917_528_567))])
+  }
+
+  @Test func correctionIsOfferedWhereItIsWanted() throws {
+    var negotiator = NegotiatorTests.negotiator {
+      $0.corrections = [.ulpfec]
+      $0.codecs = [.opus, .vp8, .vp9]
+    }
+    let offer = try SessionDescription(parsing: negotiator.offer([.audio, .video]))
+    #expect(offer.media[1].formats == ["96", "97", "98", "99", "120", "121", "122"])
+    #expect(offer.media[1].attributes.rtpMaps.map(\.encoding) == ["VP8", "rtx", "VP9", "rtx", "red", "rtx", "ulpfec"])
+    try negotiator.accept(try Offers.parse(theirAnswer(to: offer)))
+    let codec = try #require(negotiator.sections[1].codec)
+    #expect(codec.red == PayloadType(120) && codec.corrections == [.ulpfec: PayloadType(122)])
+  }
+
   /// All that may be agreed on is offered, the most wanted first, and what the answer names first is taken.
   @Test func theAnswerChoosesAmongOurCodecs() throws {
     var negotiator = NegotiatorTests.negotiator()

@@ -88,8 +88,10 @@ import Testing
     let section = try #require(try SessionDescription(parsing: negotiator.offer([.audio])).media.first)
     let maps = section.attributes.rtpMaps.map { "\($0.payloadType) \($0.encoding)/\($0.clockRate)" + ($0.channels.map { "/\($0)" } ?? "") }
     #expect(
-      maps == ["111 opus/48000/2", "112 multiopus/48000/6", "9 G722/8000", "0 PCMU/8000", "8 PCMA/8000", "10 L16/44100/2"])
-    #expect(section.formats == ["111", "112", "9", "0", "8", "10"])
+      maps == [
+        "111 opus/48000/2", "63 red/48000/2", "112 multiopus/48000/6", "9 G722/8000", "0 PCMU/8000", "8 PCMA/8000", "10 L16/44100/2",
+      ])
+    #expect(section.formats == ["111", "63", "112", "9", "0", "8", "10"])
     let told = section.attributes.formatParameters.first { $0.format == "112" }?.text
     #expect(told == "channel_mapping=0,4,1,2,3,5;coupled_streams=2;num_streams=4")
   }

@@ -6,7 +6,7 @@ import WHEP
 
 extension WebRTCSpecification {
   /// The fields of a `whep` source beside `type` and `listenIp`.
-  static let whepFields = ["url", "token", "graceSeconds", "makeOffer", "participant", "participants", "codecs"]
+  static let whepFields = ["url", "token", "graceSeconds", "makeOffer", "participant", "participants", "codecs", "fec"]
 
   init(whep fields: FieldReader) throws(ControlError) {
     let url = try fields.require(
@@ -30,6 +30,7 @@ extension WebRTCSpecification {
     participant = try fields.string("participant", length: 1...256)
     participants = try WebRTCSpecification.participants(fields)
     self.codecs = codecs
+    fec = try WebRTCSpecification.corrections(fields)
     simulcast = .off
     // Servers send many sessions from one address: on a shared port of ours nothing could tell them apart.
     sharesPort = false

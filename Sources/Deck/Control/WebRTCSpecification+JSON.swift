@@ -1,11 +1,12 @@
 import Codecs
 import Ground
 import JSON
+import RTP
 import Recording
 
 extension WebRTCSpecification {
   /// The fields of a `webrtc` source beside `type` and `listenIp`.
-  static let fields = ["offer", "makeOffer", "participant", "participants", "simulcast", "codecs", "ice", "sharedPort"]
+  static let fields = ["offer", "makeOffer", "participant", "participants", "simulcast", "codecs", "fec", "ice", "sharedPort"]
   /// The most characters of a session description or of a fragment of one; browsers' offers for a large room have some tens of thousands.
   static let textLimit = 262_144
 
@@ -26,6 +27,7 @@ extension WebRTCSpecification {
     participants = try WebRTCSpecification.participants(fields)
     simulcast = try fields.choice("simulcast", Simulcast.self) ?? simulcast
     self.codecs = codecs
+    fec = try WebRTCSpecification.corrections(fields)
     ice = try fields.choice("ice", ICEMode.self)
     sharesPort = try fields.bool("sharedPort") ?? sharesPort
   }
@@ -43,6 +45,20 @@ extension WebRTCSpecification {
       codecs.append(codec)
     }
     return codecs
+  }
+
+  /// The forward error correction to agree on; none where it was not given.
+  static func corrections(_ fields: FieldReader) throws(ControlError) -> [RTPCorrection.Scheme] {
+    let names = Shown.either(RTPCorrection.Scheme.allCases.map(\.rawValue))
+    var schemes: [RTPCorrection.Scheme] = []
+    for item in try fields.array("fec", count: 0...RTPCorrection.Scheme.allCases.count) ?? [] {
+      guard let scheme = item.value.stringValue.flatMap({ RTPCorrection.Scheme(rawValue: $0) }) else {
+        throw .field(item.path, "\(Shown.value(item.value)) is not known; allowed is \(names)")
+      }
+      guard !schemes.contains(scheme) else { throw .field(item.path, "\(scheme.rawValue) is named twice") }
+      schemes.append(scheme)
+    }
+    return schemes
   }
 
   static func participants(_ owner: FieldReader) throws(ControlError) -> [(key: String, participant: String)] {

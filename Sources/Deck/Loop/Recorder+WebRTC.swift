@@ -74,6 +74,7 @@ extension Recorder {
     // What the files cannot hold is not agreed on.
     configuration.codecs = (webrtc.codecs ?? self.configuration.webrtcCodecs).filter(webrtc.container.holds)
     configuration.acceptsSimulcast = webrtc.simulcast != .off
+    configuration.corrections = webrtc.fec
     configuration.sessionID = String(Identifiers.random64() >> 1)
     let negotiator = Negotiator(configuration, local: WebRTCSession.local(peer, isLite: ice.mode == .lite, identity: identity))
     return WebRTCSession(negotiator: negotiator, specification: webrtc, peer: peer, ice: ice)

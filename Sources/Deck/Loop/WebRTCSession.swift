@@ -129,7 +129,8 @@ final class WebRTCSession: @unchecked Sendable {
           streams: try? OpusStreams(parameters: codec.parameters ?? "", channels: codec.channels))
       }
       track.parameterSets = WebRTCSession.parameterSets(codec.parameters)
-      track.red = codec.red.map { REDSpecification(payloadType: $0) }
+      track.red = codec.red.map { REDSpecification(payloadType: $0, rtx: codec.redRTX) }
+      track.fec = codec.correction
       track.nack = codec.feedback.contains(.nack)
       if let rtx = codec.rtx, codec.feedback.contains(.nack) { track.rtx = RTXSpecification(payloadType: rtx) }
       return track
@@ -155,7 +156,16 @@ final class WebRTCSession: @unchecked Sendable {
       mid: section.mid, payloadType: codec.payloadType, rtx: codec.rtx, rids: section.rids,
       streams: section.streams.map { ($0.ssrc, $0.rtx) }, tracks: tracks)
     told.red = codec.red
+    told.redRTX = codec.redRTX
+    told.fec = codec.correction
     told.usesFIR = codec.feedback.contains(.fir) && !codec.feedback.contains(.pli)
     return told
+  }
+}
+
+extension AgreedCodec {
+  /// The correction that a track is told of.
+  fileprivate var correction: FECSpecification? {
+    corrections.first.map { FECSpecification(mechanism: $0.key, payloadType: $0.value) }
   }
 }

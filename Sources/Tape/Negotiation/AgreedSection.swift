@@ -55,10 +55,14 @@ package struct AgreedCodec: Sendable, Hashable {
   package var payloadType: PayloadType
   /// The payload type of retransmissions (RFC 4588).
   package var rtx: PayloadType?
-  /// The payload type of redundancy around the codec's payloads (RFC 2198): sound only. Whether it comes first in the descriptions: the
-  /// sender prefers it then.
+  /// The payload type of redundancy around the codec's payloads (RFC 2198): of sound, and of pictures where it carries forward error
+  /// correction. Whether it comes first in the descriptions: the sender prefers it then.
   package var red: PayloadType? = nil
   package var prefersRED = false
+  /// The payload type of retransmissions of that.
+  package var redRTX: PayloadType? = nil
+  /// Forward error correction of pictures, by its scheme: what was agreed on is one, what we offer may be both.
+  package var corrections: [RTPCorrection.Scheme: PayloadType] = [:]
   package var channels: Int
   /// What its timestamps count by.
   package var clockRate: ClockRate

@@ -47,7 +47,7 @@ extension Negotiator {
   func agreeCodec(_ media: MediaDescription) -> AgreedCodec? {
     for codec in configuration.codecs where codec.kind.rawValue == media.kind {
       for format in media.formats {
-        if let found = Negotiator.described(codec, format, media) { return found }
+        if let found = described(codec, format, media) { return found }
       }
     }
     return nil
@@ -57,18 +57,19 @@ extension Negotiator {
   func agreeOffered(_ media: MediaDescription, _ offered: [AgreedCodec]) -> (offered: AgreedCodec, answered: AgreedCodec)? {
     for format in media.formats {
       for wish in offered {
-        if let found = Negotiator.described(wish.codec, format, media) { return (wish, found) }
+        if let found = described(wish.codec, format, media) { return (wish, found) }
       }
     }
     return nil
   }
 
   /// A format of a section, where it is that codec.
-  private static func described(_ codec: Codec, _ format: String, _ media: MediaDescription) -> AgreedCodec? {
+  private func described(_ codec: Codec, _ format: String, _ media: MediaDescription) -> AgreedCodec? {
     let maps = media.attributes.rtpMaps
     let parameters = media.attributes.formatParameters
-    guard isReadable(codec, parameters.first { $0.format == format }) else { return nil }
-    guard let map = maps.first(where: { "\($0.payloadType)" == format }) ?? staticMap(format), Codec(name: map.encoding) == codec,
+    guard Negotiator.isReadable(codec, parameters.first { $0.format == format }) else { return nil }
+    guard let map = maps.first(where: { "\($0.payloadType)" == format }) ?? Negotiator.staticMap(format),
+      Codec(name: map.encoding) == codec,
       codec.clockRates.contains(map.clockRate)
     else { return nil }
     let channels = map.channels ?? 1
@@ -82,7 +83,7 @@ extension Negotiator {
     var agreed = AgreedCodec(
       codec: codec, payloadType: map.payloadType, rtx: rtx?.payloadType, channels: channels, clockRate: ClockRate(map.clockRate),
       parameters: told, feedback: Negotiator.feedback(media, format))
-    if codec.kind == .audio { agreeRedundancy(media, format, &agreed) }
+    if codec.kind == .audio { Negotiator.agreeRedundancy(media, format, &agreed) } else { agreeCorrections(media, &agreed) }
     return agreed
   }
 
@@ -103,8 +104,7 @@ extension Negotiator {
       payloadType: PayloadType(type), encoding: sound.codec.rawValue, clockRate: sound.clockRate.hertz, channels: sound.channels)
   }
 
-  /// Redundancy is received where all its blocks are of the format that is (RFC 2198 §5), in the sender's order of preference. Around
-  /// pictures it would only carry forward error correction, and retransmissions serve better there.
+  /// Redundancy is received where all its blocks are of the format that is (RFC 2198 §5), in the sender's order of preference.
   private static func agreeRedundancy(_ media: MediaDescription, _ format: String, _ codec: inout AgreedCodec) {
     for (place, other) in media.formats.enumerated() {
       guard let map = media.attributes.rtpMaps.first(where: { "\($0.payloadType)" == other }), map.encoding.lowercased() == "red",
@@ -114,6 +114,29 @@ extension Negotiator {
       guard let blocks, blocks.count > 1, blocks.allSatisfy({ $0 == format }) else { continue }
       codec.red = map.payloadType
       codec.prefersRED = place < media.formats.firstIndex(of: format) ?? 0
+      return
+    }
+  }
+
+  /// Forward error correction is received where it is asked for, in the scheme that is wanted most: `ulpfec` with the redundancy that browsers wrap it in, `flexfec-03` as it is.
+  /// A sender spends bytes on it that its pictures lack, and what retransmissions bring back in time it adds nothing to.
+  private func agreeCorrections(_ media: MediaDescription, _ codec: inout AgreedCodec) {
+    let maps = media.attributes.rtpMaps.filter { map in
+      map.clockRate == codec.clockRate.hertz && media.formats.contains("\(map.payloadType)")
+    }
+    func type(_ name: String) -> PayloadType? { maps.first { $0.encoding.lowercased() == name }?.payloadType }
+    for scheme in configuration.corrections {
+      guard let correction = type(scheme.rawValue) else { continue }
+      if scheme == .ulpfec {
+        guard let red = type("red") else { continue }
+        codec.red = red
+        codec.redRTX =
+          maps.first { map in
+            let told = media.attributes.formatParameters.first { $0.format == "\(map.payloadType)" }
+            return map.encoding.lowercased() == "rtx" && told?["apt"] == "\(red)"
+          }?.payloadType
+      }
+      codec.corrections[scheme] = correction
       return
     }
   }
@@ -156,8 +179,10 @@ extension Negotiator {
   }
 
   static func streams(_ media: MediaDescription) -> [SignalledStream] {
-    let pairs = media.attributes.ssrcGroups.filter { $0.semantics == "FID" && $0.ssrcs.count == 2 }.map(\.ssrcs)
-    let repairs = Set(pairs.map { $0[1] })
+    let groups = media.attributes.ssrcGroups.filter { $0.ssrcs.count == 2 }
+    let pairs = groups.filter { $0.semantics == "FID" }.map(\.ssrcs)
+    // Correction is told from the stream that it protects by what it says itself.
+    let repairs = Set(groups.filter { ["FID", "FEC-FR"].contains($0.semantics) }.map { $0.ssrcs[1] })
     var streams: [SignalledStream] = []
     for attribute in media.attributes.ssrcs where !repairs.contains(attribute.ssrc) {
       guard !streams.contains(where: { $0.ssrc == attribute.ssrc }), streams.count < maximumLayers else { continue }

@@ -45,7 +45,7 @@ extension Negotiator {
   ) -> MediaDescription {
     var media = MediaDescription(
       kind: section.kind, port: local.port, transport: offered?.transport ?? "UDP/TLS/RTP/SAVPF",
-      formats: codecs.flatMap(\.formats).map(\.description), connections: [local.address])
+      formats: (codecs.flatMap(\.formats) + (codecs.first?.correctionFormats ?? [])).map(\.description), connections: [local.address])
     func add(_ name: String, _ value: String? = nil) { media.attributes.append(.other(name: name, value: value)) }
     add("ice-ufrag", local.ufrag)
     add("ice-pwd", local.password)
@@ -59,6 +59,7 @@ extension Negotiator {
     media.attributes.append(.rtcpMux)
     if offered?.attributes.values(of: "rtcp-rsize").first != nil || offered == nil { add("rtcp-rsize") }
     for codec in codecs { describe(codec, into: &media) }
+    if let codec = codecs.first, codec.codec.kind == .video { describeCorrections(codec, into: &media) }
     if !section.rids.isEmpty {
       for id in section.rids { media.attributes.append(.rid(RestrictionID(id: id, direction: .receive))) }
       add("simulcast", "recv " + section.rids.joined(separator: ";"))
@@ -86,7 +87,7 @@ extension Negotiator {
     for (kind, name) in feedback where codec.feedback.contains(kind) {
       media.attributes.append(.other(name: "rtcp-fb", value: "\(type) \(name)"))
     }
-    if let red = codec.red {
+    if let red = codec.red, codec.codec.kind == .audio {
       media.attributes.append(
         .rtpMap(
           RTPMap(
@@ -101,12 +102,40 @@ extension Negotiator {
   }
 }
 
+extension Negotiator {
+  /// Forward error correction is the section's, whichever codec it protects.
+  private func describeCorrections(_ codec: AgreedCodec, into media: inout MediaDescription) {
+    func map(_ type: PayloadType, _ encoding: String) {
+      media.attributes.append(.rtpMap(RTPMap(payloadType: type, encoding: encoding, clockRate: codec.clockRate.hertz)))
+    }
+    func parameters(_ type: PayloadType, _ text: String) {
+      media.attributes.append(.formatParameters(FormatParameters(format: type.description, text: text)))
+    }
+    if let red = codec.red { map(red, "red") }
+    if let red = codec.red, let rtx = codec.redRTX {
+      map(rtx, "rtx")
+      parameters(rtx, "apt=\(red)")
+    }
+    if let type = codec.corrections[.ulpfec] { map(type, RTPCorrection.Scheme.ulpfec.rawValue) }
+    if let type = codec.corrections[.flexfec] {
+      map(type, RTPCorrection.Scheme.flexfec.rawValue)
+      // Without it the format would be incomplete; ten seconds is what browsers say.
+      parameters(type, "repair-window=10000000")
+    }
+  }
+}
+
 extension AgreedCodec {
+  /// The payload types that a section has for forward error correction.
+  fileprivate var correctionFormats: [PayloadType] {
+    guard codec.kind == .video else { return [] }
+    return [red, redRTX, corrections[.ulpfec], corrections[.flexfec]].compactMap { $0 }
+  }
   /// One channel goes without saying (RFC 8866 §6.6), but for Opus, where it is said all the same.
   fileprivate var shownChannels: Int? { codec.kind == .audio && (channels > 1 || codec == .opus) ? channels : nil }
   /// Its payload types, preferred first.
   fileprivate var formats: [PayloadType] {
-    let wrapped = red.map { [$0] } ?? []
+    let wrapped = codec.kind == .audio ? red.map { [$0] } ?? [] : []
     return (prefersRED ? wrapped + [payloadType] : [payloadType] + wrapped) + (rtx.map { [$0] } ?? [])
   }
 }

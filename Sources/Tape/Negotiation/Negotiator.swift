@@ -11,6 +11,8 @@ package struct Negotiator: Sendable {
     package var codecs: [Codec] = Codec.received
     /// Simulcast offers are accepted with all their layers; else the peer is left to send one.
     package var acceptsSimulcast = true
+    /// Which forward error correction of pictures is agreed on, preferred first.
+    package var corrections: [RTPCorrection.Scheme] = []
     /// Names the session in `o=`: digits.
     package var sessionID = "1"
     package init() {}
@@ -161,16 +163,26 @@ package struct Negotiator: Sendable {
       switch kind {
       case .audio:
         let sound = SoundFormat(codec: codec, channels: codec == .l16 ? 2 : codec.usualChannels)
-        return AgreedCodec(
+        var wish = AgreedCodec(
           codec: codec, payloadType: sound.staticType ?? PayloadType(UInt8(111 + index)), rtx: nil, channels: sound.channels,
           clockRate: sound.clockRate, parameters: codec == .opus ? "minptime=10;useinbandfec=1" : sound.streams?.parameters,
           feedback: [.transportCC])
+        // Behind it, as browsers offer it: whether redundancy is worth its bytes, the sender knows.
+        if codec == .opus { wish.red = PayloadType(63) }
+        return wish
       case .video:
-        return AgreedCodec(
+        var wish = AgreedCodec(
           codec: codec, payloadType: PayloadType(UInt8(96 + 2 * index)), rtx: PayloadType(UInt8(97 + 2 * index)), channels: 1,
           clockRate: codec.clockRate,
           parameters: Negotiator.parameters(codec),
           feedback: [.nack, .pli, .fir, .transportCC])
+        if configuration.corrections.contains(.ulpfec) {
+          wish.red = PayloadType(120)
+          wish.redRTX = PayloadType(121)
+          wish.corrections[.ulpfec] = PayloadType(122)
+        }
+        if configuration.corrections.contains(.flexfec) { wish.corrections[.flexfec] = PayloadType(123) }
+        return wish
       }
     }
   }
@@ -226,6 +238,7 @@ package struct Negotiator: Sendable {
       }
       var codec = answered
       codec.feedback.formIntersection(offered.feedback.union(.remb))
+      if offered.red == nil { codec.red = nil }
       agreed[index].codec = codec
       let direction = answer.direction(of: media)
       agreed[index].isReceiving = direction == .sendOnly || direction == .sendReceive

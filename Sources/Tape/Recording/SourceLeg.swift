@@ -46,6 +46,8 @@ final class SourceLeg {
   let hasRTCPPort: Bool
   /// The take's track numbers.
   var tracks: [Int] = []
+  /// Whether forward error correction may come in streams of its own.
+  var hasCorrectionStreams = false
   /// Of a WebRTC peer.
   var router = StreamRouter()
   var feedback = LegFeedback()

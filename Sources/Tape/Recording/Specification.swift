@@ -210,6 +210,8 @@ package struct WebRTCSpecification: Sendable {
   package var codecs: [Codec]?
   /// Nil: lite for a peer that offers and is not lite itself, else full.
   package var ice: ICEMode?
+  /// Which forward error correction of pictures is agreed on, the most wanted first.
+  package var fec: [RTPCorrection.Scheme] = []
   /// Whether the node's shared port is used, where there is one. A source that must not share has a port of its own.
   package var sharesPort = true
   /// The last description of ours that answered an offer, and the last that offers.

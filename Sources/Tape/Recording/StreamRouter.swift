@@ -11,6 +11,8 @@ struct StreamRouter {
     var rtx: PayloadType?
     /// Redundancy around the section's payloads.
     var red: PayloadType?
+    /// Retransmissions of what is in it.
+    var redRTX: PayloadType?
     /// Forward error correction among the payloads' numbers.
     var correction: PayloadType?
     /// The tracks of the section: one, or one for each simulcast layer that is recorded apart.
@@ -19,6 +21,7 @@ struct StreamRouter {
     var rids: [String]
 
     func carries(_ type: PayloadType) -> Bool { type == payloadType || type == red || type == correction }
+    func repairs(_ type: PayloadType) -> Bool { type == rtx || type == redRTX }
   }
 
   /// A track, and which simulcast layer it takes; nil: any.
@@ -74,7 +77,7 @@ struct StreamRouter {
     for entry in routes where entry.ssrc == packet.ssrc { return .known(entry.route) }
     let mid = packet.text(.mid, ids, in: datagram)
     guard let section = section(mid: mid, packet.payloadType) else { return .unknownPayloadType }
-    let isRepair = section.rtx == packet.payloadType
+    let isRepair = section.repairs(packet.payloadType)
     guard isRepair || section.carries(packet.payloadType) else { return .unknownPayloadType }
     guard !section.rids.isEmpty else {
       guard let outlet = section.outlets.first else { return .unknownSSRC }
@@ -89,7 +92,7 @@ struct StreamRouter {
 
   private func section(mid: String?, _ payloadType: PayloadType) -> Section? {
     if let mid { return sections.first { $0.mid == mid } }
-    let fitting = sections.filter { $0.carries(payloadType) || $0.rtx == payloadType }
+    let fitting = sections.filter { $0.carries(payloadType) || $0.repairs(payloadType) }
     return fitting.count == 1 ? fitting[0] : nil
   }
 

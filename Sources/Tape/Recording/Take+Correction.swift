@@ -11,6 +11,9 @@ extension Take {
 
   /// Begins to rebuild a track's packets where its sender makes forward error correction, and ends it where it makes none.
   func expectCorrection(_ number: Int) {
+    if tracks[number].specification.correction == .flexfec {
+      sources[tracks[number].source].legs[tracks[number].leg].hasCorrectionStreams = true
+    }
     guard let scheme = tracks[number].specification.correction else {
       tracks[number].corrector = nil
       return
@@ -25,8 +28,8 @@ extension Take {
   func takesCorrection(
     _ packet: RTPPacket, _ datagram: Span<UInt8>, _ source: TakeSource, _ leg: SourceLeg, at arrival: Instant
   ) -> Bool {
-    let isCorrection = leg.tracks.contains { tracks[$0].corrector != nil && tracks[$0].specification.isCorrected(by: packet) }
-    guard isCorrection else { return false }
+    // Asked of the leg first: looking at each track costs, and comes with every packet.
+    guard leg.hasCorrectionStreams, leg.tracks.contains(where: { tracks[$0].specification.isCorrected(by: packet) }) else { return false }
     noteTransportNumber(packet, datagram, leg, at: arrival)
     source.count(.forwardErrorCorrection)
     guard !packet.isPaddingOnly,
@@ -70,12 +73,14 @@ extension TakeTrack {
     nack?.grace = corrector?.isProven ?? false ? Take.correctionGrace : .zero
   }
 
-  /// Shows the corrector a packet of the track's numbers. Correction that cannot be read is counted as what it is, in its turn.
-  mutating func follow(_ packet: RTPPacket, _ datagram: Span<UInt8>) {
+  /// Shows the corrector a packet of the track's numbers; answers whether lost ones may be known now. Correction that cannot be read is
+  /// counted as what it is, in its turn.
+  mutating func follow(_ packet: RTPPacket, _ datagram: Span<UInt8>) -> Bool {
     if packet.payloadType == receiver.correctionType {
       if !packet.isPaddingOnly { try? corrector?.receive(correction: packet, datagram) }
     } else {
       corrector?.receive(packet, datagram)
     }
+    return corrector?.mayRebuild ?? false
   }
 }

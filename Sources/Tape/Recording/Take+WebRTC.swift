@@ -14,6 +14,8 @@ package struct SessionSection: Sendable {
   package var rtx: PayloadType?
   /// The payload type of redundancy around the section's payloads (RFC 2198).
   package var red: PayloadType?
+  /// That of retransmissions which repeat what is in it.
+  package var redRTX: PayloadType?
   /// Forward error correction of the section's payloads.
   package var fec: FECSpecification?
   /// Simulcast layers, in the description's order; empty without simulcast.
@@ -83,13 +85,13 @@ extension Take {
     leg.router.remove(mid: section.mid)
     for track in section.tracks {
       tracks[track].specification.payloadType = section.payloadType
-      tracks[track].specification.red = section.red.map { REDSpecification(payloadType: $0) }
+      tracks[track].specification.red = section.red.map { REDSpecification(payloadType: $0, rtx: section.redRTX) }
       tracks[track].specification.fec = section.fec
       expectWrapping(track)
     }
     leg.router.add(
       StreamRouter.Section(
-        mid: section.mid, payloadType: section.payloadType, rtx: section.rtx, red: section.red,
+        mid: section.mid, payloadType: section.payloadType, rtx: section.rtx, red: section.red, redRTX: section.redRTX,
         correction: section.fec?.mechanism == .ulpfec ? section.fec?.payloadType : nil, outlets: outlets, rids: section.rids))
     if section.rids.count > 1, !isSplit, let track = section.tracks.first {
       tracks[track].selector = LayerSelector(layers: section.rids.count)

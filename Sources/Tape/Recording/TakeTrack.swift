@@ -99,10 +99,10 @@ struct TakeTrack {
     // A sender without a stream of retransmissions repeats packets as they were.
     if wasAskedFor, specification.rtx == nil { receiver.countRepetition() }
     if specification.codec.kind == .audio, !packet.isPaddingOnly { noteLevel(packet, datagram, at: arrival) }
-    if corrector != nil { follow(packet, datagram) }
+    let mayRebuild = corrector != nil && follow(packet, datagram)
     return Receipt(
       hasOutput: hasOutput, begins: !hasStarted && !packet.isPaddingOnly, isSettling: receiver.isSettling || settlingSince != nil,
-      mayRebuild: corrector?.mayRebuild ?? false)
+      mayRebuild: mayRebuild)
   }
 
   /// Whether a packet of sound can be heard: by its level (RFC 6464) where it bears one, else by its size.
