@@ -31,6 +31,9 @@ package struct ArrivalClock: Sendable {
   /// The least that came in the current window itself.
   private var observed: Int64
 
+  /// A clock of which nothing is known, in the place of one that will be.
+  init() { self.init(media: 0, arrival: Instant(nanoseconds: 0)) }
+
   /// Begins with a packet of media time `media`, in nanoseconds since the origin of the clock that is observed.
   package init(media: Int64, arrival: Instant) {
     firstArrival = arrival

@@ -119,14 +119,13 @@ package struct ParticipantClock: Sendable {
   }
 
   private func offset(_ track: Int) -> Offset? {
-    guard let reference, reference != track, tracks[track].isSettled, let applied = tracks[track].applied, let target = target(track),
-      let own = tracks[track].arrival, let other = tracks[reference].arrival
+    guard let reference, reference != track, tracks[track].isSettled, let applied = tracks[track].applied, let target = target(track)
     else { return nil }
     let uncertainty =
       switch target.basis {
       case .captureTime: tracks[track].capture.spread(from: tracks[reference].capture) ?? 0
       case .senderReport: (tracks[track].sender.spread(from: tracks[reference].sender) ?? 0) + ParticipantClock.reportNoise
-      case .arrival: own.spread(from: other) + ParticipantClock.unknownDelay
+      case .arrival: tracks[track].arrival.spread(from: tracks[reference].arrival) + ParticipantClock.unknownDelay
       }
     return Offset(
       amount: TimeSpan(nanoseconds: applied - target.offset), uncertainty: TimeSpan(nanoseconds: uncertainty), basis: target.basis)
@@ -146,7 +145,7 @@ package struct ParticipantClock: Sendable {
   /// Takes in the next packet in order; answers its extended timestamp, which its frame is later placed by. Nil where the RTP clock jumped:
   /// then give out what waits (`settleNow`, `place`), and let the clock `begin` with the packet.
   package mutating func observe(_ track: Int, timestamp: RTPTimestamp, arrival: Instant) -> Int64? {
-    let isFirst = tracks[track].arrival == nil
+    let isFirst = !tracks[track].hasArrived
     switch tracks[track].observe(timestamp, at: arrival) {
     case .jumped: return nil
     case .ticks(let ticks):
@@ -158,7 +157,7 @@ package struct ParticipantClock: Sendable {
 
   /// Takes in a packet that came before its turn.
   package mutating func glance(_ track: Int, timestamp: RTPTimestamp, arrival: Instant) {
-    let isFirst = tracks[track].arrival == nil
+    let isFirst = !tracks[track].hasArrived
     tracks[track].glance(timestamp, at: arrival)
     if isFirst { chooseReference() }
     settleIfDue(track, arrival)
@@ -184,7 +183,7 @@ package struct ParticipantClock: Sendable {
 
   /// Takes in a sender report about the track.
   package mutating func observe(_ track: Int, _ report: SenderReport, at now: Instant) {
-    guard tracks[track].arrival != nil else { return }
+    guard tracks[track].hasArrived else { return }
     if tracks[track].observe(report) { relate(track, at: now) }
     watchWallClock(track, report)
   }
@@ -201,7 +200,8 @@ package struct ParticipantClock: Sendable {
 
   /// Lets a track settle now, whatever is known: for the end of a stream.
   package mutating func settleNow(_ track: Int) {
-    guard !tracks[track].isSettled, let own = tracks[track].arrival?.offset else { return }
+    guard !tracks[track].isSettled, tracks[track].hasArrived else { return }
+    let own = tracks[track].arrival.offset
     if let (amount, isStall) = tracks[track].settle(target: target(track)?.offset ?? own) {
       tell(track, amount, isStall ? .senderStall : .timestampJump)
       relate(track)
@@ -213,7 +213,7 @@ package struct ParticipantClock: Sendable {
   }
 
   private mutating func chooseReference() {
-    func isChosen(_ track: TrackClock) -> Bool { !track.hasEnded && (track.arrival != nil || (track.isAudio && track.isSettled)) }
+    func isChosen(_ track: TrackClock) -> Bool { !track.hasEnded && (track.hasArrived || (track.isAudio && track.isSettled)) }
     let chosen = tracks.firstIndex { $0.isAudio && isChosen($0) } ?? tracks.firstIndex(where: isChosen) ?? reference
     guard chosen != reference else { return }
     reference = chosen
@@ -239,7 +239,7 @@ package struct ParticipantClock: Sendable {
 
   /// What the sender says of the distance between two tracks; nil where it says nothing that can be believed.
   private func compare(_ track: Int, with reference: Int, at now: Instant?) -> Relative? {
-    guard let own = tracks[track].arrival, let other = tracks[reference].arrival else { return nil }
+    guard tracks[track].hasArrived, tracks[reference].hasArrived else { return nil }
     let basis: Basis
     let offset: Int64
     if let captured = tracks[track].capture.offset(from: tracks[reference].capture) {
@@ -250,11 +250,12 @@ package struct ParticipantClock: Sendable {
       return nil
     }
     // A track that is silent meanwhile has a place that is as old as its last packet.
-    let now = max(now ?? own.lastArrival, own.lastArrival, other.lastArrival)
-    if let known = relative[track], now - min(own.lastArrival, other.lastArrival) > ParticipantClock.longestHold { return known }
+    let (own, other) = (tracks[track].arrival.lastArrival, tracks[reference].arrival.lastArrival)
+    let now = max(now ?? own, own, other)
+    if let known = relative[track], now - min(own, other) > ParticipantClock.longestHold { return known }
     // The sender's wall clock was set, and the reports of one of the two do not show it yet.
     if abs(walls[track].shift &- walls[reference].shift) > WallClock.agreement { return relative[track] }
-    let byArrival = own.offset(from: other)
+    let byArrival = tracks[track].arrival.offset(from: tracks[reference].arrival)
     let isKept = relative[track].map { $0.basis == basis && isWithin(ParticipantClock.constancy, offset, $0.offset) } ?? false
     let limit = isKept ? ParticipantClock.keptTrustLimit : ParticipantClock.trustLimit
     guard isWithin(limit, offset, byArrival) else { return nil }
@@ -268,9 +269,10 @@ package struct ParticipantClock: Sendable {
 
   /// A wall clock that was set is told once, whichever tracks' reports show it.
   private mutating func watchWallClock(_ track: Int, _ report: SenderReport) {
-    guard tracks[track].isSettled, report.ntp.value != 0, let arrival = tracks[track].arrival else { return }
+    guard tracks[track].isSettled, report.ntp.value != 0, tracks[track].hasArrived else { return }
     let before = walls[track].shift
-    walls[track].observe(ntp: report.ntp.nanoseconds, media: tracks[track].media(of: report.rtp), arrivalOffset: arrival.offset)
+    walls[track].observe(
+      ntp: report.ntp.nanoseconds, media: tracks[track].media(of: report.rtp), arrivalOffset: tracks[track].arrival.offset)
     if walls[track].shift != before { tracks[track].senderWasSet() }
     guard walls[track].shift != before, abs(walls[track].shift &- wallShift) > WallClock.agreement else { return }
     let amount = walls[track].shift - wallShift
@@ -320,15 +322,13 @@ package struct ParticipantClock: Sendable {
 
   /// Where the track's origin should lie, and what says so; nil while the reference is not settled.
   private func target(_ track: Int) -> (offset: Int64, basis: Basis)? {
-    guard let own = tracks[track].arrival?.offset else { return nil }
-    guard let reference, reference != track else { return (own, .arrival) }
-    guard tracks[reference].isSettled, let base = tracks[reference].applied, let other = tracks[reference].arrival,
-      let arrival = tracks[track].arrival
-    else { return nil }
-    let byArrival = arrival.offset(from: other)
+    guard tracks[track].hasArrived else { return nil }
+    guard let reference, reference != track else { return (tracks[track].arrival.offset, .arrival) }
+    guard tracks[reference].isSettled, let base = tracks[reference].applied, tracks[reference].hasArrived else { return nil }
+    let byArrival = tracks[track].arrival.offset(from: tracks[reference].arrival)
     guard let known = relative[track] else { return (base + byArrival, .arrival) }
     // How much longer the one takes than the other stays, however the clocks run.
-    let isOld = max(arrival.lastArrival, other.lastArrival) - known.at > ParticipantClock.longestHold
+    let isOld = max(tracks[track].arrival.lastArrival, tracks[reference].arrival.lastArrival) - known.at > ParticipantClock.longestHold
     let before = isOld ? known.byArrival : byArrival
     guard isWithin(isOld ? ParticipantClock.trustLimit : ParticipantClock.keptTrustLimit, known.offset, before) else {
       return (base + byArrival, .arrival)

@@ -39,7 +39,10 @@ struct TrackClock: Sendable {
   private let rate: ClockRate
   private var timestamps = TimestampExtender()
   private var origin: Int64 = 0
-  private(set) var arrival: ArrivalClock?
+  /// What arrivals say; nothing before `hasArrived`. Not optional: what is taken out of an optional is a copy, and each packet asks.
+  private(set) var arrival = ArrivalClock()
+  /// A packet has come.
+  private(set) var hasArrived = false
   /// What arrivals said before the clock seemed to jump.
   private var former: ArrivalClock?
   /// The clock went back for sure.
@@ -73,22 +76,22 @@ struct TrackClock: Sendable {
   var shift: Int64 { (applied ?? 0) - (firstApplied ?? 0) }
 
   /// By how many millionths the clock runs faster than ours; nil while too little of it is known.
-  var driftPPM: Double? { (former ?? arrival)?.driftPPM }
+  var driftPPM: Double? { (former ?? arrival).driftPPM }
 
   /// When the track settles at the latest, or nil where it has or nothing came yet.
   var settlingDeadline: Instant? {
-    guard !isSettled, let arrival else { return nil }
+    guard !isSettled, hasArrived else { return nil }
     return min(arrival.lastImproved + TrackClock.settling, arrival.firstArrival + TrackClock.longestSettling)
   }
 
   /// Takes in the next packet in order.
   mutating func observe(_ timestamp: RTPTimestamp, at now: Instant) -> Observation {
-    guard arrival != nil, let latest = timestamps.latest else { return .ticks(begin(with: timestamp, at: now)) }
+    guard hasArrived, let latest = timestamps.latest else { return .ticks(begin(with: timestamp, at: now)) }
     let ticks = timestamps.peek(timestamp)
     let media = media(ticks)
     guard isContinuous(media: media, since: latest, at: now) else { return .jumped }
     _ = timestamps.extend(timestamp)
-    arrival?.observe(media: media, arrival: now)
+    arrival.observe(media: media, arrival: now)
     if isPunctualByFormer(media: media, at: now) { keepFormer() }
     return .ticks(ticks)
   }
@@ -108,7 +111,7 @@ struct TrackClock: Sendable {
 
   /// Takes in a packet that must wait for an earlier one: what it tells of the clock is known now.
   mutating func glance(_ timestamp: RTPTimestamp, at now: Instant) {
-    guard let arrival else {
+    guard hasArrived else {
       _ = begin(with: timestamp, at: now)
       return
     }
@@ -116,12 +119,12 @@ struct TrackClock: Sendable {
     let late = arrival.lateness(media: media, arrival: now)
     // A jump is judged when the packet's turn comes.
     guard late > (isSettled ? -TrackClock.jump : -TrackClock.longestBurst), late < TrackClock.jump else { return }
-    self.arrival?.observe(media: media, arrival: now)
+    arrival.observe(media: media, arrival: now)
   }
 
   /// Whether the packet's clock is the one that was observed before.
   private func isContinuous(media: Int64, since latest: Int64, at now: Instant) -> Bool {
-    guard let arrival else { return false }
+    guard hasArrived else { return false }
     // Packets in order never go back in time.
     let before = self.media(latest)
     if media < before { return false }
@@ -137,13 +140,14 @@ struct TrackClock: Sendable {
   /// Learns the clock from here on; answers the packet's extended timestamp. A clock that was known is compared when the track settles.
   mutating func begin(with timestamp: RTPTimestamp, at now: Instant) -> Int64 {
     if let latest = timestamps.latest, timestamps.peek(timestamp) < latest { hasGoneBack = true }
-    hasStalled = !hasGoneBack && arrival.map { now - $0.lastArrival >= TrackClock.silence } ?? false
+    hasStalled = !hasGoneBack && hasArrived && now - arrival.lastArrival >= TrackClock.silence
     sender.mark()
     capture.mark()
     let ticks = timestamps.extend(timestamp)
     if applied == nil { origin = ticks }
     if isSettled { former = arrival }
     arrival = ArrivalClock(media: media(ticks), arrival: now)
+    hasArrived = true
     isSettled = false
     return ticks
   }
@@ -163,7 +167,7 @@ struct TrackClock: Sendable {
       former = nil
       hasGoneBack = false
     }
-    guard let applied, let former, let arrival else {
+    guard let applied, let former else {
       if applied == nil {
         applied = target
         firstApplied = target
@@ -176,7 +180,7 @@ struct TrackClock: Sendable {
       !hasGoneBack && amount > 0 && arrival.lastImproved + TrackClock.settling > arrival.firstArrival + TrackClock.longestSettling
     guard !isCaughtUp, abs(amount) > (hasGoneBack ? TrackClock.tolerance : TrackClock.jump) else {
       // The same clock after all, as after a queue that stood and was let go: what was known of it still holds.
-      self.arrival = former
+      arrival = former
       return nil
     }
     self.applied = applied + amount
@@ -184,7 +188,7 @@ struct TrackClock: Sendable {
     lastPlaced?.media = nil
     sender.shift(by: amount)
     capture.shift(by: amount)
-    self.arrival?.continueDrift(of: former, shiftedBy: amount)
+    arrival.continueDrift(of: former, shiftedBy: amount)
     let isStall = hasStalled && amount > 0
     if isStall { stall += amount }
     return (amount, isStall)

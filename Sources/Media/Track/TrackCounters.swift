@@ -102,6 +102,11 @@ package struct TrackCounters: Sendable, Equatable {
   }
   /// Packets discarded for one cause.
   package func discarded(_ cause: PacketDiscard) -> UInt64 { discarded[cause.rawValue] }
+  /// Packets that carry media of the track and could have gone to tape.
+  package var mediaPackets: UInt64 {
+    packetsReceived - discarded(.paddingOnly) - discarded(.duplicate) - discarded(.forwardErrorCorrection) - discarded(.foreignSSRC)
+      - discarded(.otherLayer) - discarded(.strayed) - discarded(.paused)
+  }
   /// Packets discarded for any cause.
   package var packetsDiscarded: UInt64 { discarded.reduce(0, +) }
 

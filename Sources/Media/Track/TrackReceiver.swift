@@ -127,6 +127,11 @@ package struct TrackReceiver: Sendable {
   /// How long a missing packet is waited for.
   package var repairSpan: TimeSpan { repair.span }
 
+  /// Packets that carry media of the track and could have gone to tape. Mutating, so that the receiver is looked at where it is.
+  package mutating func mediaPackets() -> UInt64 {
+    counters.mediaPackets
+  }
+
   /// When `advance` has something to do for missing packets, or nil. Frames that wait for the clock are looked after at every `advance`.
   package var nextDeadline: Instant? { jitter.nextDeadline }
 

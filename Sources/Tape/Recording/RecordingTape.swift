@@ -46,6 +46,8 @@ package final class RecordingTape {
   private var extraParticipants: [Int: String] = [:]
   package let accounts: TapeAccounts
   package private(set) var failure: TapeFailure?
+  /// Whether there is one; each frame asks, and to look at it would be to copy it.
+  private var hasFailed = false
   private var publishedBytes: Int64 = -1
   private var publishedFinal = 0
 
@@ -112,7 +114,7 @@ package final class RecordingTape {
   }
 
   private func write(_ participant: Int, _ frame: borrowing EncodedFrame, packets: Int, track: Int, at now: Instant) {
-    if failure == nil {
+    if !hasFailed {
       do throws(TapeFailure) {
         guard participant < tapes.count, let tape = tapes[participant] else { throw .notOpen(id(participant)) }
         try tape.write(frame, at: now, files: files)
@@ -127,7 +129,7 @@ package final class RecordingTape {
 
   /// Closes clusters that have been open for half a second with nothing new. Call now and then.
   package func tick(at now: Instant) {
-    guard failure == nil else { return }
+    guard !hasFailed else { return }
     for tape in tapes {
       do throws(TapeFailure) {
         try tape?.tick(at: now, files: files)
@@ -155,6 +157,7 @@ package final class RecordingTape {
   private func fail(_ error: TapeFailure) {
     guard failure == nil else { return }
     failure = error
+    hasFailed = true
     accounts.state.withLock { $0.failure = error }
     accounts.hasFailed.store(true, ordering: .releasing)
   }

@@ -26,7 +26,7 @@ extension Take {
       for participant in participants.indices { participants[participant].clock.advance(to: now) }
       for number in tracks.indices where !tracks[number].hasEnded {
         let participant = tracks[number].participant
-        let round = tracks[number].repairRound
+        let round = tracks[number].repairRound()
         tracks[number].receiver.advance(to: now, round: round, clock: &participants[participant].clock, pool: pool)
         tracks[number].followRepairs()
         collect(number, at: now)
@@ -53,9 +53,7 @@ extension Take {
     longWait = .zero
     for participant in participants.indices {
       var patience = Interleaver.shortestPatience
-      for number in participants[participant].tracks where !tracks[number].hasEnded {
-        patience = max(patience, tracks[number].receiver.repairSpan + Take.interleavingMargin)
-      }
+      for number in participants[participant].tracks { patience = max(patience, tracks[number].patience()) }
       participants[participant].interleaver.patience = patience
       longWait = max(longWait, patience - Interleaver.shortestPatience)
     }
@@ -66,8 +64,8 @@ extension Take {
   private func horizon(at now: Instant) -> Int64 {
     let oldest = now - Take.longestStart
     var horizon = now - longWait
-    for track in tracks {
-      if let since = track.settlingSince { horizon = min(horizon, max(since, oldest)) }
+    for number in tracks.indices {
+      if let since = tracks[number].learning() { horizon = min(horizon, max(since, oldest)) }
     }
     return Int64(bitPattern: horizon.nanoseconds)
   }
@@ -97,7 +95,7 @@ extension Take {
 
   /// Tells what the participant's clocks were corrected by.
   func tellCorrections(_ participant: Int, at now: Instant) {
-    while let correction = participants[participant].clock.popCorrection() {
+    while let correction = participants[participant].popCorrection() {
       guard participants[participant].clockEvents.allows(at: now) else { continue }
       let number = participants[participant].tracks.first { tracks[$0].receiver.clockIndex == correction.track }
       tell(

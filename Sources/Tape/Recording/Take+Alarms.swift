@@ -6,20 +6,12 @@ import Track
 extension Take {
   /// Raises and clears the tracks' alarms. After what is due has been ordered.
   func watchTracks(at now: Instant) {
-    for number in tracks.indices where tracks[number].hasStarted && !tracks[number].hasEnded { watch(number, at: now) }
+    for number in tracks.indices { watch(number, at: now) }
   }
 
   private func watch(_ number: Int, at now: Instant) {
-    let counters = tracks[number].receiver.counters
-    let others =
-      counters.discarded(.paddingOnly) + counters.discarded(.duplicate) + counters.discarded(.forwardErrorCorrection)
-      + counters.discarded(.foreignSSRC) + counters.discarded(.otherLayer) + counters.discarded(.strayed) + counters.discarded(.paused)
-    let isAudio = tracks[number].specification.kind == .audio
-    let isSettling = participants[tracks[number].participant].tracks.contains { tracks[$0].settlingSince != nil }
-    let facts = TrackAlarm.Facts(
-      mediaPackets: counters.packetsReceived - others, framesOrdered: tracks[number].framesOrdered, isSettling: isSettling,
-      isPaused: timeline.isPaused, isMuted: tracks[number].isMuted, silence: isAudio ? silenceAlarm : nil)
-    for (kind, isRaised) in tracks[number].alarm.look(facts, at: now) {
+    let isSettling = participants[tracks[number].participant].tracks.contains { tracks[$0].isLearning() }
+    for (kind, isRaised) in tracks[number].watch(isSettling: isSettling, isPaused: timeline.isPaused, silence: silenceAlarm, at: now) {
       var fields = trackFields(number) + [EventField("alarm", kind.rawValue)]
       if isRaised, kind == .nothingWritten, let cause = nothingWrittenCause(number) { fields.append(EventField("cause", cause)) }
       tell(isRaised ? "track.alarm" : "track.alarmCleared", at: now, fields)

@@ -8,7 +8,10 @@ import Track
 extension Take {
   /// Asks for missing packets, and tells arrivals and bitrates, where they are due.
   func sendFeedback(at now: Instant) {
-    for number in tracks.indices where !tracks[number].hasEnded && tracks[number].nack != nil { askAgain(number, at: now) }
+    for number in tracks.indices {
+      let due = tracks[number].popDueRepairs(at: now)
+      if !due.isEmpty { askAgain(number, due, at: now) }
+    }
     for source in sources.indices where !sources[source].isRemoved {
       for leg in sources[source].legs.indices {
         if sources[source].legs[leg].feedback.transport != nil { tellArrivals(source, leg, at: now) }
@@ -17,10 +20,8 @@ extension Take {
     }
   }
 
-  private func askAgain(_ number: Int, at now: Instant) {
-    guard let due = tracks[number].nack?.popDue(at: now), !due.isEmpty, let media = tracks[number].receiver.ssrc,
-      !timeline.isPaused
-    else { return }
+  private func askAgain(_ number: Int, _ due: [SequenceNumber], at now: Instant) {
+    guard let media = tracks[number].receiver.ssrc, !timeline.isPaused else { return }
     beginFeedback(on: number, at: now)
     let taken = writer.negativeAcknowledgement(from: ssrc, media: media, lost: due)
     if transmit(tracks[number].source, tracks[number].leg) { tracks[number].receiver.countNACK(taken) }

@@ -100,14 +100,12 @@ extension Take {
   func noteSettling(_ number: Int, at now: Instant) {
     let participant = tracks[number].participant
     let clock = tracks[number].receiver.clockIndex
-    if tracks[number].settlingSince == nil {
-      guard !participants[participant].clock.isSettled(clock), !tracks[number].hasEnded,
-        participants[participant].clock.settlingDeadline(clock) != nil
-      else { return }
+    if !tracks[number].isLearning() {
+      guard participants[participant].isBeingLearnt(clock), !tracks[number].hasEnded else { return }
       tracks[number].settlingSince = now
       participants[participant].interleaver.expect(lane: tracks[number].lane, true)
     } else {
-      let isOver = participants[participant].clock.isSettled(clock) && tracks[number].receiver.packetsWaiting == 0
+      let isOver = participants[participant].isSettled(clock) && tracks[number].receiver.packetsWaiting == 0
       guard isOver || tracks[number].hasEnded else { return }
       tracks[number].settlingSince = nil
       participants[participant].interleaver.expect(lane: tracks[number].lane, false)
@@ -144,18 +142,16 @@ extension Take {
   ) -> Int? {
     guard !takesCorrection(packet, datagram, source, leg, at: arrival) else { return nil }
     if leg.webrtc != nil { return sessionTrack(for: packet, datagram, source, leg, at: arrival) }
-    for number in leg.tracks where tracks[number].receiver.ssrc == packet.ssrc {
-      guard tracks[number].specification.numbers(packet.payloadType) else {
-        // One SSRC for packets and their repetitions (RFC 4588 §5.2 forbids it, and it is sent all the same).
-        if tracks[number].specification.repairs(packet.payloadType) {
-          repair(packet, datagram, number, source, at: arrival)
-        } else {
-          source.count(.unknownPayloadType)
-        }
-        return nil
+    for number in leg.tracks {
+      switch tracks[number].claim(packet) {
+      case .none: continue
+      case .own:
+        dropCandidate(number)
+        return number
+      case .repetition: repair(packet, datagram, number, source, at: arrival)
+      case .unknownPayloadType: source.count(.unknownPayloadType)
       }
-      dropCandidate(number)
-      return number
+      return nil
     }
     if let repaired = repairedTrack(packet, leg) {
       repair(packet, datagram, repaired, source, at: arrival)

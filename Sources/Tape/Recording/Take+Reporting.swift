@@ -147,10 +147,7 @@ extension Take {
   }
 
   func noteStall(_ number: Int, at now: Instant) {
-    guard tracks[number].hasStarted, !tracks[number].isStalled, let last = tracks[number].receiver.lastPacketAt,
-      now - last >= Take.stallAfter
-    else { return }
-    tracks[number].isStalled = true
+    guard tracks[number].stalls(after: Take.stallAfter, at: now) else { return }
     tell("track.stalled", at: now, trackFields(number))
   }
 

@@ -31,33 +31,23 @@ extension Take {
 
   private func write(_ entry: consuming Interleaver.Entry, _ participant: Int) {
     let number = entry.track
-    if tracks[number].tapeNeedsKeyFrame {
-      guard entry.frame.isKey else {
-        tracks[number].receiver.needKeyFrame(at: entry.since)
-        refuse(entry, .awaitingKeyFrame)
-        return
-      }
-    }
-    if queuedBytes + entry.frame.storedBytes > Take.maximumQueuedBytes {
-      if tracks[number].specification.kind == .video {
-        tracks[number].tapeNeedsKeyFrame = true
-        tracks[number].receiver.needKeyFrame(at: entry.since)
-      }
+    let queued = queuedBytes + entry.frame.storedBytes
+    switch tracks[number].passage(isKey: entry.frame.isKey, hasRoom: queued <= Take.maximumQueuedBytes) {
+    case .open: break
+    case .afterHole: closeHole(number, at: entry.frame.time, entry.since)
+    case .needsKeyFrame:
+      tracks[number].receiver.needKeyFrame(at: entry.since)
+      refuse(entry, .awaitingKeyFrame)
+      return
+    case .overflow:
+      if tracks[number].specification.kind == .video { tracks[number].receiver.needKeyFrame(at: entry.since) }
       refuse(entry, .writerOverflow)
       return
     }
-    tracks[number].tapeNeedsKeyFrame = false
-    if tracks[number].hole != nil { closeHole(number, at: entry.frame.time, entry.since) }
-    queuedBytes += entry.frame.storedBytes
-    entry.frame.track = tracks[number].fileTrack ?? 0
+    queuedBytes = queued
     let end = entry.frame.time + entry.frame.duration
     endTime = max(endTime, end)
-    if entry.packets > 0 { tracks[number].framesOrdered += 1 }
-    if tracks[number].specification.kind == .video {
-      if tracks[number].fileRotation == nil { tracks[number].fileRotation = entry.frame.rotation }
-      if let size = entry.frame.size { tracks[number].pictures.note(size, entry.frame.rotation, at: entry.frame.time) }
-    }
-    tracks[number].extend(from: entry.frame.time, to: end)
+    tracks[number].note(&entry.frame, packets: entry.packets, end: end)
     order(.frame(participant: participant, entry.frame, packets: entry.packets, track: number))
   }
 

@@ -18,4 +18,11 @@ struct TakeParticipant {
   var clockEvents = EventBudget()
 
   init(id: String) { self.id = id }
+
+  /// The next correction of its clocks to be told. In one call: what is read of a participant piece by piece is copied as a whole.
+  mutating func popCorrection() -> ParticipantClock.Correction? { clock.popCorrection() }
+
+  /// Whether the clock of a track is known, and whether it is being learnt. Mutating as above.
+  mutating func isSettled(_ clockIndex: Int) -> Bool { clock.isSettled(clockIndex) }
+  mutating func isBeingLearnt(_ clockIndex: Int) -> Bool { !clock.isSettled(clockIndex) && clock.settlingDeadline(clockIndex) != nil }
 }

@@ -124,7 +124,7 @@ extension Take {
           timesAdjusted: entry.timesAdjusted, size: entry.receiver.size, jitterMilliseconds: entry.receiver.statistics.jitterMilliseconds,
           sinceLastPacket: entry.receiver.lastPacketAt.map { now - $0 }, isStalled: entry.isStalled, hasEnded: entry.hasEnded,
           clock: facts,
-          isMuted: entry.isMuted, alarms: AlarmKind.allCases.filter(entry.alarm.raised.contains), parts: entry.parts,
+          isMuted: entry.isMuted, alarms: AlarmKind.allCases.filter(entry.alarm.isRaised), parts: entry.parts,
           rotation: entry.receiver.rotation, pictures: entry.pictures,
           startDelay: entry.startDelay))
     }

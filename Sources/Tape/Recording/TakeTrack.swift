@@ -126,16 +126,90 @@ struct TakeTrack {
   }
 
   /// A frame goes to the file that is open.
-  mutating func extend(from start: MediaTime, to end: MediaTime) {
+  private mutating func extend(from start: MediaTime, to end: MediaTime) {
     let last = parts.count - 1
     if parts[last].start == nil { parts[last].start = start }
     parts[last].end = max(parts[last].end ?? end, end)
   }
 
   /// How long after a question for a missing packet the sender is asked once more; nil where it repeats none.
-  var repairRound: TimeSpan? {
+  /// Mutating as above.
+  mutating func repairRound() -> TimeSpan? {
     guard let nack, !nack.isDeaf else { return nil }
     return nack.answerTime == nil ? RepairDeadline.unmeasuredRound : nack.repeatTime
+  }
+
+  /// The numbers to ask the sender for once more at `now`; empty where nothing is due or it repeats none.
+  mutating func popDueRepairs(at now: Instant) -> [SequenceNumber] { hasEnded ? [] : nack?.popDue(at: now) ?? [] }
+
+  /// Whether the track has just become silent for `span`. Mutating as above.
+  mutating func stalls(after span: TimeSpan, at now: Instant) -> Bool {
+    guard hasStarted, !isStalled, let last = receiver.lastPacketAt, now - last >= span else { return false }
+    isStalled = true
+    return true
+  }
+
+  /// Whether its participant's outputs wait for its clock. Mutating as above.
+  mutating func isLearning() -> Bool { settlingSince != nil }
+
+  /// The alarms that begin (true) or end (false) at `now`; `silence`: how long sound may be none.
+  mutating func watch(isSettling: Bool, isPaused: Bool, silence: TimeSpan?, at now: Instant) -> [(kind: AlarmKind, isRaised: Bool)] {
+    guard hasStarted, !hasEnded else { return [] }
+    let facts = TrackAlarm.Facts(
+      mediaPackets: receiver.mediaPackets(), framesOrdered: framesOrdered, isSettling: isSettling, isPaused: isPaused, isMuted: isMuted,
+      silence: specification.kind == .audio ? silence : nil)
+    return alarm.look(facts, at: now)
+  }
+
+  /// What a frame meets that is to go to the file.
+  enum Passage {
+    /// It may go.
+    case open
+    /// The same; frames before it could not.
+    case afterHole
+    /// The file has not what it refers to.
+    case needsKeyFrame
+    /// The writer cannot take it.
+    case overflow
+  }
+
+  /// Whether the file can take a frame, as it is: `hasRoom` is the writer's word.
+  mutating func passage(isKey: Bool, hasRoom: Bool) -> Passage {
+    if tapeNeedsKeyFrame, !isKey { return .needsKeyFrame }
+    guard hasRoom else {
+      if specification.kind == .video { tapeNeedsKeyFrame = true }
+      return .overflow
+    }
+    tapeNeedsKeyFrame = false
+    return hole == nil ? .open : .afterHole
+  }
+
+  /// A frame goes to the file: it gets its track's number there.
+  mutating func note(_ frame: inout EncodedFrame, packets: Int, end: MediaTime) {
+    frame.track = fileTrack ?? 0
+    if packets > 0 { framesOrdered += 1 }
+    if specification.kind == .video {
+      if fileRotation == nil { fileRotation = frame.rotation }
+      if let size = frame.size { pictures.note(size, frame.rotation, at: frame.time) }
+    }
+    extend(from: frame.time, to: end)
+  }
+
+  /// For how long at most frames of other tracks wait for this one's; zero once it has ended. Mutating as above.
+  mutating func patience() -> TimeSpan { hasEnded ? .zero : receiver.repairSpan + Take.interleavingMargin }
+
+  /// Since when the track's clock is being learnt. Mutating as above.
+  mutating func learning() -> Instant? { settlingSince }
+
+  /// How a packet of a leg belongs to the track: by its SSRC, and then by its payload type.
+  enum Claim { case none, own, repetition, unknownPayloadType }
+
+  /// Whether the packet is the track's by its SSRC. Mutating as above.
+  mutating func claim(_ packet: RTPPacket) -> Claim {
+    guard receiver.ssrc == packet.ssrc else { return .none }
+    if specification.numbers(packet.payloadType) { return .own }
+    // One SSRC for packets and their repetitions (RFC 4588 §5.2 forbids it, and it is sent all the same).
+    return specification.repairs(packet.payloadType) ? .repetition : .unknownPayloadType
   }
 
   /// A packet is asked for as long as its place is kept.

@@ -34,9 +34,18 @@ struct TrackAlarm {
   private var framesOrdered: UInt64 = 0
   private var grewAt: Instant?
   private var waitingSince: Instant?
-  private(set) var raised: Set<AlarmKind> = []
+  private var isNothingWritten = false
+  private var isNoSound = false
   /// When sound was last heard, or began to be expected.
   var heardAt: Instant?
+
+  /// Whether an alarm has been raised and is not over.
+  func isRaised(_ kind: AlarmKind) -> Bool {
+    switch kind {
+    case .nothingWritten: isNothingWritten
+    case .noSound: isNoSound
+    }
+  }
 
   /// The alarms that begin (true) or end (false) at `now`.
   mutating func look(_ facts: Facts, at now: Instant) -> [(kind: AlarmKind, isRaised: Bool)] {
@@ -52,16 +61,17 @@ struct TrackAlarm {
     let isSending = grewAt.map { now - $0 <= TrackAlarm.recent } ?? false
     var changes: [(kind: AlarmKind, isRaised: Bool)] = []
     if isSending, !facts.isSettling, let since = waitingSince, now - since >= TrackAlarm.patience {
-      if raised.insert(.nothingWritten).inserted { changes.append((.nothingWritten, true)) }
-    } else if waitingSince == nil, raised.remove(.nothingWritten) != nil {
+      if !isNothingWritten { changes.append((.nothingWritten, true)) }
+      isNothingWritten = true
+    } else if waitingSince == nil, isNothingWritten {
+      isNothingWritten = false
       changes.append((.nothingWritten, false))
     }
     if facts.isMuted || facts.isPaused || !isSending { heardAt = max(heardAt ?? now, now) }
     if let silence = facts.silence, let heard = heardAt {
-      if now - heard >= silence {
-        if raised.insert(.noSound).inserted { changes.append((.noSound, true)) }
-      } else if raised.remove(.noSound) != nil {
-        changes.append((.noSound, false))
+      if isNoSound != (now - heard >= silence) {
+        isNoSound.toggle()
+        changes.append((.noSound, isNoSound))
       }
     }
     return changes
