@@ -76,3 +76,75 @@ import Track
       open.events.contains { $0.type == "media.gap" && $0.fields.contains(EventField("degraded", true)) })
   }
 }
+
+/// What no later frame tells is told at the end.
+@Suite struct TrailingHoleTests {
+  /// A camera whose picture 30 is lost, that makes no key frame after, and a recording that stops a second later.
+  @Test func aGateThatIsClosedToTheEndIsAHole() throws {
+    let rig = try Rig([Sender.video().specification])
+    var sender = Sender.video()
+    for index in 0..<60 {
+      let time = Double(index) * 100 / 3
+      for packet in sender.picture(time, isKey: index == 0) where index != 30 { rig.deliver(packet, at: Rig.at(time)) }
+    }
+    rig.run(seconds: 2.5)
+    #expect(rig.events("media.gap").isEmpty)
+    rig.stop()
+    let holes = try #require(rig.snapshot.tracks[0].parts.last).holes
+    #expect(rig.events("media.gap").count == 1 && holes.count == 1)
+    let hole = try #require(holes.holes.first)
+    #expect(hole.cause == "packetLoss" && hole.packetsLost == 1)
+    // From the last picture on tape to the last that came.
+    #expect(abs(hole.start.seconds - 29 / 30.0) < 0.002 && abs(hole.duration.seconds - 1) < 0.002, "\(hole)")
+    #expect(rig.counters().gapDuration == hole.duration)
+  }
+
+  /// A picture whose second packet is still on its way is not lost, and neither is what ends whole.
+  @Test(arguments: [1, 2]) func aStopInAPictureIsNoHole(_ packets: Int) throws {
+    let rig = try Rig([Sender.video().specification])
+    var sender = Sender.video()
+    for index in 0..<30 {
+      let time = Double(index) * 100 / 3
+      let pieces = sender.picture(time, isKey: index == 0, packets: packets)
+      for packet in index == 29 ? pieces.dropLast(packets - 1) : pieces[...] { rig.deliver(packet, at: Rig.at(time)) }
+    }
+    rig.run(seconds: 1)
+    rig.stop()
+    #expect(rig.frames(0).count == (packets == 1 ? 30 : 29))
+    #expect(rig.events("media.gap").isEmpty && rig.counters().gaps == 0)
+  }
+
+  /// After a pause: a camera that makes no key frame, for as long as the limit says and then to the end.
+  @Test func aResumeWithoutAKeyFrameOpensInTimeAndTellsItsHole() throws {
+    for (limit, opens) in [(3.0, true), (0, false)] {
+      var limits = Limits()
+      limits.degradedAfterSeconds = limit
+      let rig = try Rig([Sender.video().specification], limits: limits)
+      var sender = Sender.video()
+      for index in 0..<240 {
+        let time = Double(index) * 100 / 3
+        for packet in sender.picture(time, isKey: index == 0 || (opens && index == 225)) { rig.deliver(packet, at: Rig.at(time)) }
+      }
+      rig.run(until: Rig.at(1_010))
+      rig.pause(.keep)
+      rig.run(until: Rig.at(2_010))
+      rig.resume()
+      rig.run(until: Rig.at(8_100))
+      rig.stop()
+      let counters = rig.counters()
+      let gap = try #require(rig.events("media.gap").first)
+      #expect(rig.events("media.gap").count == 1)
+      #expect(gap.fields.contains(EventField("cause", "awaitingKeyFrame")))
+      let hole = try #require(rig.snapshot.tracks[0].parts.last?.holes.holes.first)
+      #expect(abs(hole.start.seconds - 61 / 30.0) < 0.002)
+      if opens {
+        // Picture 61 is the first behind the pause, 151 the first three seconds after it; the key frame is 225.
+        #expect(rig.frames(0).count == 31 + 240 - 151 && counters.framesDegraded == 225 - 151)
+        #expect(abs(hole.duration.seconds - 3) < 0.04 && hole.framesDropped == 90 && hole.isDegraded)
+      } else {
+        #expect(rig.frames(0).count == 31 && counters.framesDegraded == 0)
+        #expect(abs(hole.duration.seconds - 178 / 30.0) < 0.04 && hole.framesDropped == 179 && !hole.isDegraded)
+      }
+    }
+  }
+}

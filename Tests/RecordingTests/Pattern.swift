@@ -30,10 +30,11 @@ struct Pattern {
   private static let width = 320
   private static let height = 240
 
-  /// Reads the first stream of each kind.
-  init(_ path: String, hasVideo: Bool = true, hasAudio: Bool = true) throws {
-    if hasVideo { pictures = try Pattern.readPictures(path) }
-    if hasAudio { beeps = try Pattern.readBeeps(path) }
+  /// Reads the first stream of each kind, from `start` seconds on.
+  init(_ path: String, hasVideo: Bool = true, hasAudio: Bool = true, from start: Double? = nil) throws {
+    let input = Pattern.input(path, from: start)
+    if hasVideo { pictures = try Pattern.readPictures(path, input) }
+    if hasAudio { beeps = try Pattern.readBeeps(input) }
   }
 
   /// One after the other, as their times say.
@@ -89,8 +90,8 @@ struct Pattern {
     }
   }
 
-  private static func input(_ path: String) -> [String] {
-    (path.hasSuffix(".m3u8") ? ["-allowed_extensions", "ALL"] : []) + ["-copyts", "-i", path]
+  private static func input(_ path: String, from start: Double?) -> [String] {
+    (path.hasSuffix(".m3u8") ? ["-allowed_extensions", "ALL"] : []) + (start.map { ["-ss", "\($0)"] } ?? []) + ["-copyts", "-i", path]
   }
 
   /// Numbers after a name in what ffmpeg's info filters print.
@@ -101,10 +102,10 @@ struct Pattern {
     }
   }
 
-  private static func readPictures(_ path: String) throws -> [Picture] {
+  private static func readPictures(_ path: String, _ input: [String]) throws -> [Picture] {
     let (pixels, text) = try Tool.run(
       "ffmpeg",
-      ["-v", "info", "-nostdin", "-nostats"] + input(path) + [
+      ["-v", "info", "-nostdin", "-nostats"] + input + [
         "-map", "0:v:0", "-vf", "showinfo=checksum=0,scale=\(width):\(height):flags=area", "-fps_mode", "passthrough", "-pix_fmt", "gray",
         "-f",
         "rawvideo", "-",
@@ -144,10 +145,10 @@ struct Pattern {
     return bits[2..<18].reduce(0) { $0 * 2 + ($1 ? 1 : 0) }
   }
 
-  private static func readBeeps(_ path: String) throws -> [Beep] {
+  private static func readBeeps(_ input: [String]) throws -> [Beep] {
     let (bytes, text) = try Tool.run(
       "ffmpeg",
-      ["-v", "info", "-nostdin", "-nostats"] + input(path) + [
+      ["-v", "info", "-nostdin", "-nostats"] + input + [
         "-map", "0:a:0", "-af", "aresample=48000,ashowinfo", "-ar", "48000", "-ac", "1", "-f", "f32le", "-",
       ])
     let starts = values(" pts_time:", in: text)

@@ -73,6 +73,7 @@ extension TrackReceiver {
       placeWaiting(clock: &clock, pool: pool)
       ticks = clock.begin(clockIndex, timestamp: packet.timestamp, arrival: arrival)
     }
+    lastTicks = ticks
     if let time = captureTime(packet, datagram) { clock.observe(clockIndex, captured: time, ticks: ticks) }
     if isVideo {
       if let since = gatedSince, let degradedAfter, arrival - since >= degradedAfter {

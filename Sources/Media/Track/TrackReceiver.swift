@@ -75,6 +75,8 @@ package struct TrackReceiver: Sendable {
   var outputHead = 0
   /// What is missing since the last frame that was given out.
   var missing = Missing()
+  /// The place in the stream of the packet that was processed last.
+  var lastTicks: Int64?
   /// Where the last placed frame ends on our clock; nil before the first.
   var lastPlaceEnd: Int64?
   /// Of a track of sound.
@@ -287,6 +289,9 @@ package struct TrackReceiver: Sendable {
   /// The packet that came last had been missing and was sent again as it was.
   package mutating func countRepetition() { counters.packetsRecovered += 1 }
 
+  /// A frame that was given out is on tape although what it refers to is not.
+  package mutating func countDegraded() { counters.framesDegraded += 1 }
+
   /// So many packets were asked for again.
   package mutating func countNACK(_ packets: Int) { counters.nackSent += UInt64(packets) }
 
@@ -349,6 +354,7 @@ package struct TrackReceiver: Sendable {
     finish(clock: &clock, pool: pool)
     statistics = ReceptionStatistics(rate: rate)
     clock.restart(clockIndex)
+    lastTicks = nil
     awaitKeyFrame(at: now)
   }
 

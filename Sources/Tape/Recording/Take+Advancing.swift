@@ -127,13 +127,9 @@ extension Take {
       refuse(frame, number, .paused)
       return
     }
-    if let from = tracks[number].keyFrameFrom, frame.place >= from {
-      guard frame.isKey else {
-        tracks[number].receiver.needKeyFrame(at: since)
-        refuse(frame, number, .awaitingKeyFrame)
-        return
-      }
-      tracks[number].keyFrameFrom = nil
+    guard passesResume(frame, number, at: time, since) else {
+      refuse(frame, number, .awaitingKeyFrame)
+      return
     }
     if let last = tracks[number].lastTime, time.milliseconds <= last.milliseconds {
       // Containers count in milliseconds, and no two frames of a track may share one.
@@ -144,12 +140,46 @@ extension Take {
     if tracks[number].startDelay == nil, let began = tracks[number].firstPacketAt {
       tracks[number].startDelay = max(.zero, TimeSpan(nanoseconds: frame.place - Int64(bitPattern: began.nanoseconds)))
     }
-    if frame.isKey { tracks[number].noteKeyFrame(at: time) }
+    if frame.isKey {
+      tracks[number].noteKeyFrame(at: time)
+      tracks[number].passesDegraded = false
+    } else if tracks[number].passesDegraded, !frame.isDegraded {
+      tracks[number].receiver.countDegraded()
+    }
     var encoded = EncodedFrame(
       bytes: frame.bytes, track: 0, time: time, duration: frame.duration, isKey: frame.isKey, size: frame.size)
     encoded.rotation = frame.rotation
     participants[tracks[number].participant].interleaver.push(
       Interleaver.Entry(frame: encoded, packets: frame.packets, track: number, since: since), lane: tracks[number].lane)
+  }
+
+  /// After a pause pictures wait for a key frame, as they do behind a loss, and as long: where none comes they refer to what was captured in
+  /// the pause. What is left out meanwhile is told as a hole.
+  private func passesResume(_ frame: borrowing PlacedFrame, _ number: Int, at time: MediaTime, _ since: Instant) -> Bool {
+    guard let from = tracks[number].keyFrameFrom, frame.place >= from else { return true }
+    let isDegraded = !frame.isKey
+    if isDegraded, limits.degradedAfter.map({ frame.place - from < $0.nanoseconds }) ?? true {
+      tracks[number].receiver.needKeyFrame(at: since)
+      if tracks[number].resumeHole == nil { tracks[number].resumeHole = TapeHole(start: time, cause: .awaitingKeyFrame) }
+      tracks[number].resumeHole?.frames += 1
+      tracks[number].resumeHole?.last = time
+      return false
+    }
+    tracks[number].keyFrameFrom = nil
+    tracks[number].passesDegraded = isDegraded
+    closeResumeHole(number, at: time, isDegraded: isDegraded, since)
+    return true
+  }
+
+  /// Pictures go to tape again behind a pause, from `time` on; nil: the recording ends.
+  func closeResumeHole(_ number: Int, at time: MediaTime?, isDegraded: Bool, _ now: Instant) {
+    guard let hole = tracks[number].resumeHole.take() else { return }
+    let time = time ?? max(endTime, hole.last)
+    guard time > hole.start else { return }
+    var told = Hole(
+      start: hole.start, duration: time - hole.start, cause: hole.cause.name, packetsLost: 0, framesDropped: Int64(hole.frames))
+    told.isDegraded = isDegraded
+    tellHole(told, number, at: now)
   }
 
   private func refuse(_ frame: consuming PlacedFrame, _ number: Int, _ cause: PacketDiscard) {

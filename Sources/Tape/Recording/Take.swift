@@ -178,7 +178,7 @@ package final class Take {
     tracks[number].endedAt = now
     dropCandidate(number)
     let participant = tracks[number].participant
-    tracks[number].receiver.finish(clock: &participants[participant].clock, pool: pool)
+    tracks[number].receiver.end(clock: &participants[participant].clock, pool: pool)
     collect(number, at: now)
     participants[participant].clock.end(tracks[number].receiver.clockIndex)
     if tracks[number].hasStarted { tell("track.ended", at: now, trackFields(number)) }
@@ -224,7 +224,10 @@ package final class Take {
     for source in sources.indices { closePeers(source, at: now) }
     hasStopped = true
     drain(at: now)
-    for number in tracks.indices { closeHole(number, at: nil, now) }
+    for number in tracks.indices {
+      closeHole(number, at: nil, now)
+      closeResumeHole(number, at: nil, isDegraded: false, now)
+    }
   }
 
   /// The writer has put a queued frame away: `bytes` of the queue are free.

@@ -39,6 +39,10 @@ struct TakeTrack {
   var settlingSince: Instant?
   /// After a pause: of the frames captured from here on, on our clock in nanoseconds, none goes to tape before a key frame.
   var keyFrameFrom: Int64?
+  /// What was left out since for want of one.
+  var resumeHole: TapeHole?
+  /// None came in time: what goes to tape refers to pictures of the pause.
+  var passesDegraded = false
   /// The file has not what the next frame refers to: frames are discarded up to a key frame.
   var tapeNeedsKeyFrame = false
   /// Frames that were whole and did not go to tape, until one does again.
@@ -246,6 +250,8 @@ struct TapeHole {
   var start: MediaTime
   var cause: PacketDiscard
   var frames = 0
+  /// Where the last of them lies.
+  var last = MediaTime.zero
 }
 
 /// How often an event of one kind may be told: what repeats faster is counted, and the count goes with the next one.
