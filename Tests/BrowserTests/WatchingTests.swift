@@ -35,9 +35,9 @@ extension BrowserTests {
     private static let programs = [
       Program(room: "ramp-vp8", codec: .vp8, scenes: ramp, sizes: rampSizes, hlsSizes: rampSizes),
       Program(room: "ramp-canvas", codec: .vp8, scenes: ramp, canvas: "640x360", sizes: rampSizes, hlsSizes: ["640x360"]),
-      Program(room: "ramp-h264", codec: .h264, scenes: ramp, sizes: rampSizes, hlsSizes: rampSizes),
+      Program(room: "ramp-h264", codec: .h264, scenes: ramp, container: "mp4", sizes: rampSizes, hlsSizes: rampSizes),
       Program(room: "phone-vp8", codec: .vp8, scenes: phone, sizes: ["180x320"], hlsSizes: ["180x320"]),
-      Program(room: "phone-h264", codec: .h264, scenes: phone, sizes: ["180x320"], hlsSizes: ["180x320"]),
+      Program(room: "phone-h264", codec: .h264, scenes: phone, container: "mp4", sizes: ["180x320"], hlsSizes: ["180x320"]),
     ]
 
     /// All of them, at the same time and at their own pace.
@@ -85,10 +85,7 @@ extension BrowserTests {
       }
     }
 
-    /// The files that browsers play: Matroska is for other players.
-    private func paths(_ recorded: [Recorded]) -> [String] {
-      recorded.flatMap { ($0.file.hasSuffix(".mkv") ? [] : [$0.file]) + [$0.playlist] }
-    }
+    private func paths(_ recorded: [Recorded]) -> [String] { recorded.flatMap { [$0.file, $0.playlist] } }
 
     /// Each was played from start to end, in the sizes in which it was sent, and upright.
     private func expectWatched(_ all: [Watched], _ recorded: [Recorded], readsProjections: Bool) {

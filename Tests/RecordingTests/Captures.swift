@@ -72,6 +72,17 @@ enum Captures {
     }
   }
 
+  /// The payload type of the stream that repeats a stream's packets (RFC 4588); nil where there is none.
+  static func repair(of stream: Stream, _ facts: JSONValue) -> (ssrc: UInt32, payloadType: UInt8)? {
+    for other in facts["streams"]?.arrayValue ?? [] {
+      for field in other["payload_types"]?.fields ?? [] where field.value["codec"]?.stringValue == "rtx/\(stream.payloadType)" {
+        guard let ssrc = other["ssrc"]?.integerValue, let type = UInt8(field.name) else { continue }
+        return (UInt32(ssrc), type)
+      }
+    }
+    return nil
+  }
+
   private static func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }
 
   private static func names(where holds: (JSONValue) -> Bool) -> [String] {
@@ -136,12 +147,21 @@ struct CapturedPackets {
       ssrc: UInt32(big(8, 4)), payload: Array(d[start..<end]), datagram: d)
   }
 
-  /// One SSRC's packets in the order in which they were sent, each once, numbered without wraps.
-  func ordered(_ stream: Captures.Stream) -> [(number: Int, packet: Packet)] {
+  /// One SSRC's packets in the order in which they were sent, each once, numbered without wraps; with those that only `repair` brought,
+  /// whose payloads begin with the number of the packet that they repeat (RFC 4588 §4).
+  func ordered(
+    _ stream: Captures.Stream, repair: (ssrc: UInt32, payloadType: UInt8)? = nil
+  ) -> [(number: Int, packet: Packet)] {
     var highest = 0
     var seen: Set<Int> = []
     var out: [(number: Int, packet: Packet)] = []
-    for packet in packets where packet.ssrc == stream.ssrc && packet.payloadType == stream.payloadType {
+    for var packet in packets {
+      if let repair, packet.ssrc == repair.ssrc, packet.payloadType == repair.payloadType, packet.payload.count > 2 {
+        packet.number = UInt16(packet.payload[0]) << 8 | UInt16(packet.payload[1])
+        packet.payload.removeFirst(2)
+      } else if packet.ssrc != stream.ssrc || packet.payloadType != stream.payloadType {
+        continue
+      }
       var number = Int(packet.number) + (out.isEmpty ? 1 << 16 : highest & ~0xffff)
       if !out.isEmpty {
         if number - highest > 0x8000 { number -= 1 << 16 }

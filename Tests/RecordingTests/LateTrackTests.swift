@@ -45,7 +45,7 @@ import Track
         let path = recorded.folder.path("segment.mp4")
         try Data(map + recorded.folder.bytes("out/hls/" + line)).write(to: URL(filePath: path))
         let packets = try Tool.packets(path)
-        counts.append(try Tool.streams(path).indices.map { stream in packets.count { $0.stream == stream } })
+        counts.append((0...(packets.map(\.stream).max() ?? 0)).map { stream in packets.count { $0.stream == stream } })
       }
     }
     return counts
@@ -67,7 +67,25 @@ import Track
     #expect(abs(steadiness.mean) <= limit && steadiness.worst <= 80, "\(steadiness)")
   }
 
-  @Test(arguments: ["chr-vp8-opus", "chr-h264"], ["audio", "video"])
+  /// A playlist of the segments that end after `start` seconds.
+  private func tail(_ recorded: Recorded, from start: Double) throws -> String {
+    var end = 0.0
+    var pending: [Substring] = []
+    var lines: [Substring] = []
+    for line in String(decoding: try recorded.folder.bytes("out/hls/media.m3u8"), as: UTF8.self).split(separator: "\n") {
+      if line.hasPrefix("#EXTINF:") { end += Double(line.dropFirst(8).dropLast()) ?? 0 }
+      let isOfSegment = line.hasPrefix("#EXTINF:") || line.hasPrefix("#EXT-X-PROGRAM") || !line.hasPrefix("#")
+      if isOfSegment { pending.append(line) } else { lines.append(line) }
+      guard !line.hasPrefix("#") else { continue }
+      if end > start { lines += pending }
+      pending = []
+    }
+    let path = recorded.folder.path("out/hls/tail.m3u8")
+    try Data((lines.joined(separator: "\n") + "\n").utf8).write(to: URL(filePath: path))
+    return path
+  }
+
+  @Test(arguments: [("chr-vp8-opus", "video"), ("chr-h264", "audio"), ("chr-h264", "video")])
   func aMinuteLater(_ name: String, _ late: String) throws {
     let round = StretchedCapture.roundMilliseconds(name)
     let rounds = (60_000 + round - 1) / round
@@ -103,10 +121,12 @@ import Track
     #expect(abs(durations.reduce(0, +) - recorded.file.durationSeconds) < 0.5, "\(durations)")
     let master = recorded.folder.path("out/hls/master.m3u8")
     #expect(Tool.decodeAsTimed(master).isEmpty)
-    let shown = try Pattern(master, from: start)
+    let shown = try Pattern(try tail(recorded, from: start))
     try expectTogether(shown, name, within: 20)
-    #expect(tape.beeps.count == shown.beeps.count)
-    for (one, other) in zip(tape.beeps, shown.beeps) { #expect(abs(one.seconds - other.seconds) < 0.015) }
+    // The first of these segments begins before, and the tape may be read from within a beep on.
+    let (taped, there) = (tape.beeps.filter { $0.seconds > start + 0.3 }, shown.beeps.filter { $0.seconds > start + 0.3 })
+    #expect(taped.count == there.count)
+    for (one, other) in zip(taped, there) { #expect(abs(one.seconds - other.seconds) < 0.015) }
   }
 
   @Test(arguments: ["chr-vp8-opus", "chr-h264"], ["audio", "video"])

@@ -58,6 +58,7 @@ final class Rig {
   /// Whether frames are kept in `written`.
   var keepsFrames = true
   var isChecking = true
+  var container = TapeContainer.webm
   /// The port that the take's WebRTC peer shares, where it does.
   private(set) var shared: SharedPort?
   private var sharedMember: Int?
@@ -188,7 +189,9 @@ final class Rig {
     }
     if hear != nil { sortNetwork() }
     events += take.takeEvents()
-    if tape == nil { tape = RecordingTape(files: files, participants: take.participantIDs, accounts: accounts, listener: listener) }
+    if tape == nil {
+      tape = RecordingTape(files: files, participants: take.participantIDs, accounts: accounts, listener: listener, container: container)
+    }
     for (number, id) in take.participantIDs.enumerated() { tape?.name(number, id) }
     take.takeOrders(into: &orders)
     note()

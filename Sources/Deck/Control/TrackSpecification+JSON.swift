@@ -26,27 +26,12 @@ extension TrackSpecification {
       value, at: path,
       knowing: [
         "participant", "kind", "codec", "payloadType", "ssrc", "clockRate", "channels", "parameters", "rtx", "nack", "red", "fec",
-        "port", "remote",
+        "port", "remote", "alternatives",
       ])
     let participant = try fields.require(
       "participant", fields.string("participant", length: 1...256), "the id of the one who publishes it, 1 to 256 characters")
-    let accepted = Shown.either(Codec.received.map { $0.rawValue })
-    let name = try fields.require("codec", fields.string("codec", length: 0...64), "allowed is \(accepted)")
-    guard let codec = Codec(name: name) else {
-      throw .field(fields.name("codec"), "\(Shown.value(.string(name))) is not a codec that can be recorded; allowed is \(accepted)")
-    }
-    if let kind = try fields.choice("kind", MediaKind.self), kind != codec.kind {
-      throw .field(fields.name("kind"), "\"\(kind.rawValue)\" was given, but \(codec.rawValue) is \(codec.kind.rawValue)")
-    }
-    let sound = codec.kind == .audio ? try SoundFormat(fields, codec) : nil
-    let payloadType = try fields.require("payloadType", fields.payloadType() ?? sound?.staticType, "0 to 127")
-    self.init(participant: participant, codec: codec, payloadType: payloadType, ssrc: try fields.ssrc())
-    if let sound { self.sound = sound } else { try TrackSpecification.checkClock(fields, codec) }
-    if codec != .multiopus { try readParameters(fields) }
-    if let rtx = try fields.object("rtx", knowing: ["payloadType", "ssrc"]) {
-      let type = try rtx.require("payloadType", rtx.payloadType(), "0 to 127")
-      self.rtx = RTXSpecification(payloadType: type, ssrc: try rtx.ssrc())
-    }
+    try self.init(fields, participant: participant)
+    ssrc = try fields.ssrc()
     nack = try fields.bool("nack")
     if let red = try fields.object("red", knowing: ["payloadType", "rtx", "ulpfec"]) { self.red = try REDSpecification(red) }
     if let fec = try fields.object("fec", knowing: ["mechanism", "payloadType", "ssrc"]) { self.fec = try FECSpecification(fec) }
@@ -57,6 +42,36 @@ extension TrackSpecification {
     }
     port = try layout.port(fields)
     remote = try RemoteSpecification(fields)
+    for (path, value) in try fields.array("alternatives", count: 0...8) ?? [] {
+      let other = try FieldReader(value, at: path, knowing: ["codec", "payloadType", "clockRate", "channels", "parameters", "rtx"])
+      let alternative = try TrackSpecification(other, participant: participant)
+      guard alternative.kind == kind else {
+        throw .field(
+          other.name("codec"), "\(alternative.codec.rawValue) is \(alternative.kind.rawValue), and the track is \(kind.rawValue)")
+      }
+      alternatives.append(alternative)
+    }
+  }
+
+  /// What a track or one of its alternatives says of its codec.
+  private init(_ fields: FieldReader, participant: String) throws(ControlError) {
+    let accepted = Shown.either(Codec.received.map { $0.rawValue })
+    let name = try fields.require("codec", fields.string("codec", length: 0...64), "allowed is \(accepted)")
+    guard let codec = Codec(name: name) else {
+      throw .field(fields.name("codec"), "\(Shown.value(.string(name))) is not a codec that can be recorded; allowed is \(accepted)")
+    }
+    if let kind = try fields.choice("kind", MediaKind.self), kind != codec.kind {
+      throw .field(fields.name("kind"), "\"\(kind.rawValue)\" was given, but \(codec.rawValue) is \(codec.kind.rawValue)")
+    }
+    let sound = codec.kind == .audio ? try SoundFormat(fields, codec) : nil
+    let payloadType = try fields.require("payloadType", fields.payloadType() ?? sound?.staticType, "0 to 127")
+    self.init(participant: participant, codec: codec, payloadType: payloadType)
+    if let sound { self.sound = sound } else { try TrackSpecification.checkClock(fields, codec) }
+    if codec != .multiopus { try readParameters(fields) }
+    if let rtx = try fields.object("rtx", knowing: ["payloadType", "ssrc"]) {
+      let type = try rtx.require("payloadType", rtx.payloadType(), "0 to 127")
+      self.rtx = RTXSpecification(payloadType: type, ssrc: try rtx.ssrc())
+    }
   }
 
   /// Pictures run at one rate, and have no channels.
@@ -140,7 +155,13 @@ extension TrackSpecification {
       ("red.payloadType", track.red?.payloadType), ("red.rtx.payloadType", track.red?.rtx), ("red.ulpfec.payloadType", track.red?.ulpfec),
       ("fec.payloadType", track.fec?.payloadType),
     ]
-    for case (let field, let type?) in types {
+    let others = track.alternatives.enumerated().flatMap { index, other in
+      [
+        ("alternatives[\(index)].payloadType", other.payloadType as PayloadType?),
+        ("alternatives[\(index)].rtx.payloadType", other.rtx?.payloadType),
+      ]
+    }
+    for case (let field, let type?) in types + others {
       if let owner = owners.updateValue(field, forKey: type) {
         throw .field("\(path).\(field)", "\(type) is already the track's \(owner)")
       }
@@ -166,6 +187,12 @@ extension TrackSpecification {
         continue
       }
       throw clash("\(path).fec.payloadType", fec.payloadType, "a payload type of \(other)")
+    }
+    for (one, two, path, other) in [(a, b, pathA, pathB), (b, a, pathB, pathA)] where one.ssrc == nil || two.ssrc == nil {
+      for (i, alternative) in one.alternatives.enumerated() {
+        guard two.carries(alternative.payloadType) || two.change(by: alternative.payloadType) != nil else { continue }
+        throw clash("\(path).alternatives[\(i)].payloadType", alternative.payloadType, "a payload type of \(other)")
+      }
     }
     if let rtx = a.rtx, rtx.payloadType == b.payloadType, b.ssrc == nil {
       throw clash("\(pathA).rtx.payloadType", rtx.payloadType, "\(pathB).payloadType")

@@ -215,8 +215,10 @@ extension Recorder {
   /// Refuses tracks that the recording's files cannot hold.
   static func fit(_ tracks: [TrackSpecification], into entry: RecordingEntry, path: String) throws(ControlError) {
     let container = container(of: entry)
-    for (i, track) in tracks.enumerated() where !container.holds(track.codec) {
-      throw refusal("\(path)[\(i)].codec", TapeRefusal.text(track.codec, container))
+    for (i, track) in tracks.enumerated() {
+      for codec in track.codecs where !container.holds(codec) {
+        throw refusal("\(path)[\(i)].codec", TapeRefusal.text(codec, container))
+      }
     }
   }
 

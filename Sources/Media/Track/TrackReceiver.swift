@@ -50,6 +50,7 @@ package struct TrackReceiver: Sendable {
   /// Payload types that share the track's numbers: forward error correction, and wrapping that was not to be opened. Where `soundType` is
   /// known, all others do: comfort noise (RFC 3389), keys that were pressed (RFC 4733).
   package var soundType: PayloadType?
+  package var otherSoundTypes: [PayloadType] = []
   package var correctionType: PayloadType?
   package var wrappingType: PayloadType?
 
@@ -191,7 +192,8 @@ package struct TrackReceiver: Sendable {
 
   /// Whether the packet may carry what the track is made of.
   func isMedia(_ packet: RTPPacket) -> Bool {
-    packet.payloadType != correctionType && soundType.map { $0 == packet.payloadType } ?? true
+    guard packet.payloadType != correctionType else { return false }
+    return soundType.map { $0 == packet.payloadType || otherSoundTypes.contains(packet.payloadType) } ?? true
   }
 
   /// Where a packet comes from that did not come by itself.
@@ -281,19 +283,6 @@ package struct TrackReceiver: Sendable {
     needIsUpperLayers = false
     if anew { keyFrameRequest.needAnew(at: now) } else { keyFrameRequest.need(at: now) }
   }
-
-  /// A key frame was asked for.
-  package mutating func countPLI() { counters.pliSent += 1 }
-  package mutating func countFIR() { counters.firSent += 1 }
-
-  /// The packet that came last had been missing and was sent again as it was.
-  package mutating func countRepetition() { counters.packetsRecovered += 1 }
-
-  /// A frame that was given out is on tape although what it refers to is not.
-  package mutating func countDegraded() { counters.framesDegraded += 1 }
-
-  /// So many packets were asked for again.
-  package mutating func countNACK(_ packets: Int) { counters.nackSent += UInt64(packets) }
 
   /// Asks whether a key frame must be requested now (see `KeyFrameRequest`).
   package mutating func shouldRequestKeyFrame(at now: Instant) -> Bool { keyFrameRequest.shouldAsk(at: now) }

@@ -126,6 +126,8 @@ final class TakeSource {
   var transportDatagrams: UInt64 = 0
   var isRemoved = false
   var isConnected = false
+  /// How often a sender changed to another codec.
+  var codecChanges = 0
 
   init(id: String, specification: SourceSpecification) {
     self.id = id

@@ -24,7 +24,7 @@ package struct RecordingSpecification: Sendable {
 
 extension RecordingSpecification {
   /// The codecs that the start names: its tracks', and those that a peer is to be agreed with on.
-  package var declaredCodecs: [Codec] { source.tracks.map(\.codec) + (source.webrtc?.codecs ?? []) }
+  package var declaredCodecs: [Codec] { source.tracks.flatMap(\.codecs) + (source.webrtc?.codecs ?? []) }
 
   /// What the tape's files are: what was asked for, or the first that holds every declared codec.
   package var container: TapeContainer {
@@ -129,6 +129,9 @@ package struct TrackSpecification: Sendable {
   package var red: REDSpecification?
   /// Forward error correction that the sender makes. That of `red` is meant too.
   package var fec: FECSpecification?
+  /// What else the sender may send on the track's SSRC, each told by its payload type: another codec of the kind, or another type for the
+  /// same. They name no SSRC and have no alternatives of their own.
+  package var alternatives: [TrackSpecification] = []
   /// A fixed port (with `bundle: false`).
   package var port: UInt16?
   /// The track's own sender, where it differs from the source's (with `bundle: false`).
@@ -141,6 +144,7 @@ package struct TrackSpecification: Sendable {
   package func carries(_ type: PayloadType) -> Bool {
     guard type != payloadType else { return true }
     return red.map { type == $0.payloadType || type == $0.ulpfec } ?? false || type == correctionType
+      || alternatives.contains { $0.payloadType == type && isOfFormat($0) }
   }
   /// The payload type of forward error correction among the track's own numbers.
   package var correctionType: PayloadType? { fec?.mechanism == .ulpfec ? fec?.payloadType : red?.ulpfec }
@@ -151,11 +155,27 @@ package struct TrackSpecification: Sendable {
     guard let fec, fec.mechanism == .flexfec, fec.payloadType == packet.payloadType else { return false }
     return fec.ssrc.map { $0 == packet.ssrc } ?? true
   }
+  /// What packets of that type bring instead of what the track is made of; nil where that is the same.
+  package func change(by type: PayloadType) -> TrackSpecification? {
+    guard type != payloadType else { return nil }
+    return alternatives.first { $0.payloadType == type && !isOfFormat($0) }
+  }
+  /// Whether the one goes on where the other ended.
+  private func isOfFormat(_ other: TrackSpecification) -> Bool {
+    codec == other.codec && (kind == .video || sound == other.sound)
+  }
+  /// What the track may be made of.
+  package var codecs: [Codec] { [codec] + alternatives.map(\.codec) }
+  /// Payload types beside its own under which the same comes.
+  package var otherTypes: [PayloadType] { alternatives.filter(isOfFormat).map(\.payloadType) }
   /// Whether packets of that type on the track's SSRC use up its numbers. Among sound there is also what is no sound: comfort noise
   /// (RFC 3389), keys that were pressed (RFC 4733).
   package func numbers(_ type: PayloadType) -> Bool { carries(type) || (kind == .audio && !repairs(type)) }
   /// Whether packets of that type repeat the track's.
-  package func repairs(_ type: PayloadType) -> Bool { rtx?.payloadType == type || (red?.rtx).map { $0 == type } ?? false }
+  package func repairs(_ type: PayloadType) -> Bool {
+    if rtx?.payloadType == type || (red?.rtx).map({ $0 == type }) ?? false { return true }
+    return alternatives.contains { $0.rtx?.payloadType == type && isOfFormat($0) }
+  }
 
   package init(participant: String, codec: Codec, payloadType: PayloadType, ssrc: SSRC? = nil, channels: Int = 2) {
     self.participant = participant

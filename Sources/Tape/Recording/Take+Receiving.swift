@@ -146,8 +146,10 @@ extension Take {
       switch tracks[number].claim(packet) {
       case .none: continue
       case .own:
-        dropCandidate(number)
+        // What was sent before the change to another codec, and comes after its first packets, does not speak against it.
+        if !(tracks[number].candidate?.isAfter(packet) ?? false) { dropCandidate(number) }
         return number
+      case .change(let next): return considerNewCodec(next, packet, datagram, track: number, source, at: arrival)
       case .repetition: repair(packet, datagram, number, source, at: arrival)
       case .unknownPayloadType: source.count(.unknownPayloadType)
       }
@@ -165,6 +167,10 @@ extension Take {
       }
       if !tracks[number].declaredSSRC, taken == nil { taken = number }
     }
+    if taken == nil, let (number, next) = unusedTrack(packet.payloadType, leg) {
+      tracks[number].receiver.latch(packet.ssrc)
+      return considerNewCodec(next, packet, datagram, track: number, source, at: arrival)
+    }
     guard let taken else {
       let isKnownType = leg.tracks.contains { tracks[$0].specification.carries(packet.payloadType) }
       source.count(isKnownType ? .unknownSSRC : .unknownPayloadType)
@@ -176,10 +182,10 @@ extension Take {
   /// The track whose packets a retransmission repeats (RFC 4588); nil where the packet is none.
   private func repairedTrack(_ packet: RTPPacket, _ leg: SourceLeg) -> Int? {
     let number = leg.tracks.first { number in
-      guard let rtx = tracks[number].specification.rtx else { return false }
+      guard !tracks[number].hasEnded, let rtx = tracks[number].specification.rtx else { return false }
       return rtx.ssrc.map { $0 == packet.ssrc } ?? tracks[number].specification.repairs(packet.payloadType)
     }
-    return number ?? leg.tracks.first { tracks[$0].specification.repairs(packet.payloadType) }
+    return number ?? leg.tracks.first { !tracks[$0].hasEnded && tracks[$0].specification.repairs(packet.payloadType) }
   }
 
   /// A publisher that left and came back has another SSRC. It is believed once three packets of it came and none of the old one in
@@ -201,11 +207,16 @@ extension Take {
     tracks[track].forgetNumbers()
     tracks[track].receiver.changeSSRC(to: packet.ssrc, at: arrival, clock: &participants[participant].clock, pool: pool)
     collect(track, at: arrival)
+    deliver(kept, to: track)
+    return track
+  }
+
+  /// What was kept until it was known whose it is.
+  func deliver(_ kept: [(datagram: [UInt8], arrival: Instant)], to track: Int) {
     for item in kept {
       let bytes = item.datagram.span
       if let earlier = try? RTPPacket(parsing: bytes) { deliver(earlier, bytes, to: track, at: item.arrival) }
     }
-    return track
   }
 
   /// The track's own SSRC still sends, or ends: what another one sent in its place is no part of it.
@@ -220,7 +231,7 @@ extension Take {
       while let packet = try reader.next(in: datagram) {
         switch packet {
         case .senderReport(let report):
-          for number in leg.tracks where tracks[number].receiver.ssrc == report.ssrc {
+          for number in leg.tracks where tracks[number].receiver.ssrc == report.ssrc && !tracks[number].leavesClock {
             let participant = tracks[number].participant
             tracks[number].receiver.receive(report, at: arrival, clock: &participants[participant].clock)
             tellCorrections(participant, at: arrival)

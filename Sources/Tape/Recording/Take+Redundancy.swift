@@ -14,7 +14,9 @@ extension Take {
     tracks[number].receiver.wrappingType = tracks[number].specification.red?.payloadType
     tracks[number].receiver.correctionType = tracks[number].specification.correctionType
     expectCorrection(number)
-    if tracks[number].specification.kind == .audio { tracks[number].receiver.soundType = tracks[number].specification.payloadType }
+    guard tracks[number].specification.kind == .audio else { return }
+    tracks[number].receiver.soundType = tracks[number].specification.payloadType
+    tracks[number].receiver.otherSoundTypes = tracks[number].specification.otherTypes
   }
 
   /// Takes in a packet with redundancy (RFC 2198): first what its redundant blocks repeat of missing sound, so that nothing has to wait,

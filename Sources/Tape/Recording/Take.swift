@@ -130,8 +130,14 @@ package final class Take {
 
   /// Declares a track on a leg; answers its number. Tracks of a participant whose file is open join its next part.
   package func addTrack(_ specification: TrackSpecification, id: String, source: Int, leg: Int) -> Int {
+    addTrack(specification, id: id, source: source, leg: leg, onClock: nil)
+  }
+
+  /// The same; `known`: the participant's clock that its timestamps go on by.
+  func addTrack(_ specification: TrackSpecification, id: String, source: Int, leg: Int, onClock known: Int?) -> Int {
     let participant = participantIndex(specification.participant)
-    let clock = participants[participant].clock.addTrack(isAudio: specification.kind == .audio, rate: specification.clockRate)
+    let clock =
+      known ?? participants[participant].clock.addTrack(isAudio: specification.kind == .audio, rate: specification.clockRate)
     let lane = participants[participant].tracks.count
     participants[participant].interleaver.addLane()
     let number = tracks.count
@@ -180,7 +186,7 @@ package final class Take {
     let participant = tracks[number].participant
     tracks[number].receiver.end(clock: &participants[participant].clock, pool: pool)
     collect(number, at: now)
-    participants[participant].clock.end(tracks[number].receiver.clockIndex)
+    if !tracks[number].leavesClock { participants[participant].clock.end(tracks[number].receiver.clockIndex) }
     if tracks[number].hasStarted { tell("track.ended", at: now, trackFields(number)) }
     let others = participants[participant].tracks.contains { !tracks[$0].hasEnded }
     if !others, participants[participant].hasJoined, participants[participant].leftAt == nil {

@@ -35,6 +35,8 @@ struct TakeTrack {
   var endedAt: Instant?
   /// Another track goes on where this one ended, in its place in the file.
   var isContinued = false
+  /// Its clock goes on as another track's.
+  var leavesClock = false
   /// Since when the track's clock is being learnt; its frames wait meanwhile, and others wait for them. Nil once it is known.
   var settlingSince: Instant?
   /// After a pause: of the frames captured from here on, on our clock in nanoseconds, none goes to tape before a key frame.
@@ -206,11 +208,16 @@ struct TakeTrack {
   mutating func learning() -> Instant? { settlingSince }
 
   /// How a packet of a leg belongs to the track: by its SSRC, and then by its payload type.
-  enum Claim { case none, own, repetition, unknownPayloadType }
+  enum Claim {
+    case none, own, repetition, unknownPayloadType
+    /// The sender has changed to another codec.
+    case change(TrackSpecification)
+  }
 
   /// Whether the packet is the track's by its SSRC. Mutating as above.
   mutating func claim(_ packet: RTPPacket) -> Claim {
-    guard receiver.ssrc == packet.ssrc else { return .none }
+    guard receiver.ssrc == packet.ssrc, !hasEnded else { return .none }
+    if !specification.alternatives.isEmpty, let next = specification.change(by: packet.payloadType) { return .change(next) }
     if specification.numbers(packet.payloadType) { return .own }
     // One SSRC for packets and their repetitions (RFC 4588 §5.2 forbids it, and it is sent all the same).
     return specification.repairs(packet.payloadType) ? .repetition : .unknownPayloadType
@@ -237,9 +244,12 @@ struct TakeTrack {
   }
 }
 
-/// Packets of a new SSRC on a track that has one: kept until the old one is seen to be silent.
+/// Packets of a new SSRC on a track that has one, or of another codec: kept until the old one is seen to be silent.
 struct SSRCCandidate {
   var ssrc: SSRC
+  /// Of another codec on the same SSRC: which, and the number of the first packet.
+  var payloadType: PayloadType?
+  var first = SequenceNumber(0)
   var packets: [(datagram: [UInt8], arrival: Instant)] = []
   static let needed = 3
 }
