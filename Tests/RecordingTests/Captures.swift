@@ -75,6 +75,8 @@ enum Captures {
   /// The payload type of the stream that repeats a stream's packets (RFC 4588); nil where there is none.
   static func repair(of stream: Stream, _ facts: JSONValue) -> (ssrc: UInt32, payloadType: UInt8)? {
     for other in facts["streams"]?.arrayValue ?? [] {
+      // Of simulcast each layer may have its own.
+      if let primary = other["rtx_primary_ssrc"]?.integerValue, UInt32(primary) != stream.ssrc { continue }
       for field in other["payload_types"]?.fields ?? [] where field.value["codec"]?.stringValue == "rtx/\(stream.payloadType)" {
         guard let ssrc = other["ssrc"]?.integerValue, let type = UInt8(field.name) else { continue }
         return (UInt32(ssrc), type)
