@@ -74,6 +74,37 @@ import Testing
     #expect(try recording.now().sources.count == 2)
   }
 
+  @Test func anSSRCThatACorrectionHas() throws {
+    let daemon = try Daemon()
+    func corrected(_ participant: String, ssrc: UInt32, by fec: Int) -> JSONValue {
+      Specs.vp8(participant, ssrc: ssrc).with("fec", ["mechanism": "flexfec-03", "payloadType": 120, "ssrc": JSONValue(fec)])
+    }
+    let recording = try daemon.start(Specs.start([Specs.opus(ssrc: 11), corrected("alice", ssrc: 12, by: 13)]))
+    let path = ["recordings", recording.id, "sources"]
+    func refusals(_ track: JSONValue) -> [Refusal?] {
+      [
+        daemon.refusal("POST", path, Specs.source([track])),
+        daemon.refusal("POST", path + ["s1", "tracks"], ["tracks": [track]]),
+      ]
+    }
+    for refusal in refusals(Specs.opus("bob", ssrc: 13)) {
+      #expect(refusal?.status == 400)
+      #expect(refusal?.field == "tracks[0].ssrc")
+    }
+    for ssrc in 11...13 {
+      for refusal in refusals(corrected("bob", ssrc: 22, by: ssrc)) {
+        #expect(refusal?.status == 400)
+        #expect(refusal?.field == "tracks[0].fec.ssrc")
+        #expect(refusal?.message.contains("\(ssrc)") == true)
+      }
+    }
+    #expect(try recording.now().sources.count == 1)
+    // What was refused has claimed nothing, and what a removed source had is free again.
+    try daemon.call("POST", path, Specs.source([corrected("bob", ssrc: 22, by: 23)]))
+    try daemon.call("DELETE", path + ["s2"])
+    try daemon.call("POST", path, Specs.source([corrected("bob", ssrc: 23, by: 22)]))
+  }
+
   @Test func tracksThatDoNotFitTheirSource() throws {
     let daemon = try Daemon()
     let bundled = try daemon.start(Specs.start([Specs.opus(), Specs.vp8(ssrc: 12)]))

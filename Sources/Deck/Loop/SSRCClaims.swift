@@ -6,7 +6,9 @@ struct SSRCClaims {
   private var taken: Set<UInt32> = []
 
   private static func named(by track: TrackSpecification) -> [(field: String, ssrc: UInt32)] {
-    [track.ssrc.map { ("ssrc", $0.value) }, track.rtx?.ssrc.map { ("rtx.ssrc", $0.value) }].compactMap { $0 }
+    [("ssrc", track.ssrc), ("rtx.ssrc", track.rtx?.ssrc), ("fec.ssrc", track.fec?.ssrc)].compactMap { field, ssrc in
+      ssrc.map { (field, $0.value) }
+    }
   }
 
   /// Takes what the tracks name; takes nothing where it throws.
