@@ -121,6 +121,58 @@ func recoverMP4(_ file: TestFile) throws -> (file: TestFile, plan: RecoveryPlan)
     #expect(try recoverMP4(file).file.bytes == recovered.bytes)
   }
 
+  /// Every state that a recovery of `torn` can stop in comes to the file that it would have come to.
+  private func expectTheSameAfterEachStep(_ torn: TestFile) throws {
+    let (recovered, plan) = try recoverMP4(torn)
+    #expect(try planMP4(recovered.bytes).isFinished)
+    let cut = TestFile(bytes: Array(torn.bytes[..<Int(plan.truncateTo)]))
+    for part in [0, 1, 8, plan.append.count / 2, plan.append.count] {
+      let partly = TestFile(bytes: cut.bytes + plan.append.prefix(part))
+      #expect(try recoverMP4(partly).file.bytes == recovered.bytes, "\(part) bytes of the index")
+    }
+    // The index's place came to disk, and what stands there did not.
+    let hollow = TestFile(bytes: cut.bytes + [UInt8](repeating: 0, count: plan.append.count))
+    #expect(try recoverMP4(hollow).file.bytes == recovered.bytes)
+  }
+
+  /// Frames may end with zeros of their own, as Opus pads: they are not taken for what a crash leaves.
+  @Test func framesThatEndWithZerosAreKept() throws {
+    let frames = (0..<100).map { n in
+      EncodedFrame(
+        bytes: [0xfc, 1] + [UInt8](repeating: 0, count: 60), track: 0, time: MediaTime(nanoseconds: Int64(n) * 20_000_000),
+        duration: .milliseconds(20), isKey: true)
+    }
+    let whole = try mp4([MP4TestMedia.formats[1]], frames, finish: false)
+    let starts = whole.boxes.filter { $0.type == "moof" }.map(\.range.lowerBound)
+    #expect(starts.count == 4)
+    for (lost, kept) in [(0, 4), (1, 3), (whole.bytes.count - starts[3] - 1, 3), (whole.bytes.count - starts[3], 3)] {
+      for tail in [[], [1, 2, 3], [UInt8](repeating: 0, count: 5_000)] where lost == 0 || tail.isEmpty {
+        let torn = TestFile(bytes: Array(whole.bytes.dropLast(lost)) + tail)
+        #expect(try planMP4(torn.bytes).facts.clusters == kept, "\(lost) bytes lost, \(tail.count) behind")
+        try expectTheSameAfterEachStep(torn)
+      }
+    }
+  }
+
+  /// Zeros where the last frames' bytes did not come to disk: their fragment goes, whatever stands behind it.
+  @Test(arguments: [0, 1])
+  func aFragmentWhoseLastFrameIsOfZerosGoes(track: Int) throws {
+    var frames = try MP4TestMedia.both().filter { $0.track == track && $0.time.milliseconds < 1_800 }
+    for index in frames.indices { frames[index].track = 0 }
+    let whole = try mp4([MP4TestMedia.formats[track]], frames, finish: false)
+    let last = try #require(whole.boxes.last { $0.type == "moof" }).range.lowerBound
+    // Of a picture's bytes some are enough.
+    let lastFrame = try #require(frames.last).bytes.count
+    for lost in [track == 0 ? 32 : lastFrame, lastFrame + 100] {
+      for tail in [[], [1, 2, 3], [UInt8](repeating: 0, count: 5_000)] {
+        let hollow = whole.bytes.dropLast(lost) + [UInt8](repeating: 0, count: lost)
+        let torn = TestFile(bytes: hollow + tail)
+        #expect(try planMP4(torn.bytes).truncateTo == Int64(last), "\(lost) bytes lost, \(tail.count) behind")
+        try expectTheSameAfterEachStep(torn)
+      }
+    }
+  }
+
   @Test(arguments: ["garbage", "zeros"])
   func whatACrashLeavesBehindTheLastFragmentIsCutOff(tail: String) throws {
     let whole = try mp4(MP4TestMedia.formats, try MP4TestMedia.both(), finish: false)

@@ -3,13 +3,12 @@ import Ground
 
 /// Completes MP4 files of `MP4Writer` whose writer was killed: finds what is whole, and says what to cut, append and patch.
 ///
-/// Keeps all whole fragments before the first damage; a last one that was cut goes. Zeros at the file's end, as file systems leave them after a
-/// crash, count as not written. What comes out is the file that its writer would have made of these fragments, ordinary MP4.
+/// Keeps all whole fragments before the first damage; a last one that was cut goes. Zeros, as file systems leave them after a crash, count as not
+/// written (`MP4Scan.writtenEnd`). What comes out is the file that its writer would have made of these fragments, ordinary MP4. What is kept does
+/// not depend on what stands behind it, so recovery that was interrupted comes to the same file.
 package enum MP4Recovery {
   /// No header of ours comes near it.
   private static let longestHeader = 1 << 20
-  /// Fewer zeros than that may be a frame's own.
-  private static let shortestZeroTail: Int64 = 32
 
   /// Reads a file of `length` bytes and answers how to finish it. `read` gives the bytes at an offset, fewer only at the file's end,
   /// nil where reading failed. Asks for the header, and for the head of each fragment.
@@ -21,22 +20,23 @@ package enum MP4Recovery {
     var window = FileWindow(length: max(0, length), read: read)
     let held = try window.hold(0, longestHeader)
     let start = try MP4FileStart(Array(window.bytes[held]))
-    var plan = try plan(start, window)
+    var scan = MP4Scan(start, window)
+    try scan.walk()
+    var plan = plan(start, scan)
     if start.markedEnd == plan.truncateTo, plan.truncateTo + Int64(plan.append.count) == length,
       try ends(with: plan.append, at: plan.truncateTo, window)
     {
       plan.facts.bytesKept = length
       return RecoveryPlan(isFinished: true, truncateTo: length, facts: plan.facts)
     }
-    let zeros = try window.zeroTail()
-    guard zeros >= shortestZeroTail, plan.truncateTo > window.length - zeros else { return plan }
-    window.length = max(start.end, window.length - zeros)
-    return try self.plan(start, window)
+    guard let end = try scan.writtenEnd() else { return plan }
+    window.length = end
+    scan = MP4Scan(start, window)
+    try scan.walk()
+    return self.plan(start, scan)
   }
 
-  private static func plan(_ start: MP4FileStart, _ window: FileWindow) throws(RecoveryError) -> RecoveryPlan {
-    var scan = MP4Scan(start, window)
-    try scan.walk()
+  private static func plan(_ start: MP4FileStart, _ scan: MP4Scan) -> RecoveryPlan {
     var append: [UInt8] = []
     for piece in MP4Index.moov(start.moov, scan.tables).pieces {
       if case .bytes(let bytes) = piece { append += bytes }
@@ -146,13 +146,23 @@ struct MP4Scan {
   private static let longestHead: UInt32 = 8 << 20
   /// What is read at a time: the usual head of a fragment, and that of its media.
   private static let headBytes = 2 << 10
+  /// Fewer zeros than that may be a picture's own.
+  private static let shortestZeroTail: Int64 = 32
+  /// No frame of sound is longer.
+  private static let longestSound: Int64 = 64 << 10
+
+  /// Where a fragment begins, and the bytes of its frames by which it is seen to be written.
+  private struct Ending {
+    let start: Int64
+    let tail: Range<Int64>
+  }
 
   private let start: MP4FileStart
   private var window: FileWindow
   private(set) var tables: [MP4TrackTables]
   /// Where what is kept ends.
   private(set) var keptEnd: Int64
-  private var fragments = 0
+  private var endings: [Ending] = []
 
   init(_ start: MP4FileStart, _ window: FileWindow) {
     self.start = start
@@ -167,7 +177,7 @@ struct MP4Scan {
     var facts = TapeFacts()
     facts.tracks = zip(start.facts, tables).filter { !hasFrames || $0.1.samples > 0 }.map(\.0)
     facts.duration = MP4Index.duration(tables)
-    facts.clusters = fragments
+    facts.clusters = endings.count
     facts.keyFrames = tables.reduce(0) { $0 + ($1.isVideo ? $1.keyCount : 0) }
     facts.bytesKept = keptEnd
     return facts
@@ -184,8 +194,38 @@ struct MP4Scan {
       }
       guard type == FragmentBox.code("moof"), size <= MP4Scan.longestHead, let next = try fragment(keptEnd, Int(size)) else { return }
       keptEnd = next
-      fragments += 1
     }
+  }
+
+  /// Where the first of the last fragments begins whose media did not come to disk; nil where it did. A picture never ends with 32 zeros. A
+  /// frame of sound may, by padding, but is not all of them.
+  mutating func writtenEnd() throws(RecoveryError) -> Int64? {
+    var end: Int64?
+    while let last = endings.popLast() {
+      guard last.tail.count >= Int(MP4Scan.shortestZeroTail) else { break }
+      let held = try window.hold(last.tail.lowerBound, last.tail.count)
+      guard window.bytes[held].allSatisfy({ $0 == 0 }) else { break }
+      end = last.start
+    }
+    return end
+  }
+
+  /// `data`: where the fragment's media begins.
+  private func ending(_ fragment: MP4Fragment, _ start: Int64, data: Int64) -> Ending {
+    var end = data
+    var needed = MP4Scan.shortestZeroTail
+    for part in fragment.parts {
+      var samples = part.samples[...]
+      for chunk in part.chunks {
+        let size = samples.prefix(chunk.count).reduce(0) { $0 + Int64($1.size) }
+        let last = samples.prefix(chunk.count).last.map { Int64($0.size) } ?? 0
+        samples = samples.dropFirst(chunk.count)
+        guard chunk.offset + size > end else { continue }
+        end = chunk.offset + size
+        needed = tables[part.track].isVideo ? MP4Scan.shortestZeroTail : min(max(MP4Scan.shortestZeroTail, last), MP4Scan.longestSound)
+      }
+    }
+    return Ending(start: start, tail: max(data, end - needed)..<end)
   }
 
   /// The type and size of a box that is whole.
@@ -211,6 +251,7 @@ struct MP4Scan {
       fragment.follows(tables, descriptionCounts: start.descriptionCounts)
     else { return nil }
     fragment.enter(into: &tables)
+    endings.append(ending(fragment, at, data: body + 8))
     return body + Int64(mediaSize)
   }
 }
